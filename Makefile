@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: ISC
+# One makefile, not recursive. Objects mirror the sources under build/VARIANT.
+#   make V=1                    show the commands
+#   make SAN=address,undefined  build with sanitizers (its own variant)
+#   make CC=clang               build with clang (its own variant)
+
+PREFIX  ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+BINDIR  ?= $(PREFIX)/bin
+MANDIR  ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+DESTDIR ?=
+
+PKG_CONFIG ?= pkg-config
+CFLAGS     ?= -O2 -g
+VERSION    := 0.1.0
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+empty :=
+space := $(empty) $(empty)
+comma := ,
+VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+B := build/$(VARIANT)
+
+LIBS     := libsodium libcrypto libmnl liburcu-qsbr jansson
+have_pkg  = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo y)
+WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
+            -Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2
+# What the code needs to be right, whatever CFLAGS says.
+REQUIRED := -std=gnu11 -D_GNU_SOURCE -DHP_VERSION='"$(VERSION)"' \
+            -Ilib -fno-strict-aliasing -fstack-protector-strong -pthread \
+            $(WARN) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
+            -fno-omit-frame-pointer) \
+            $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
+LDLIBS   := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null)
+LDREQ    := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
+
+# libipsec-mb exists on x86-64 only; without it the other engines serve.
+ifneq ($(wildcard /usr/include/intel-ipsec-mb.h),)
+REQUIRED += -DHP_HAVE_IPSEC_MB
+LDLIBS   += -lIPSec_MB
+endif
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
+
+lib_src  := $(wildcard lib/*/*.c)
+prog_src  = $(wildcard $(1)/*.c)
+lib_obj  := $(lib_src:%.c=$(B)/%.o)
+libhp    := $(B)/libhptun.a
+
+programs := hptund hptun-rendezvous hptun hptunctl
+hptund_src           := $(wildcard tund/*.c)
+hptun-rendezvous_src := $(wildcard rendezvous/*.c)
+hptun_src            := $(wildcard tools/hptun/*.c tools/*.c)
+hptunctl_src         := $(wildcard tools/hptunctl/*.c tools/*.c)
+built    := $(foreach p,$(programs),$(if $($(p)_src),$(B)/$(p)))
+
+unit_src    := $(wildcard tests/unit/test_*.c)
+unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c))
+unit_bin    := $(unit_src:%.c=$(B)/%)
+fuzz_src    := $(wildcard tests/fuzz/fuzz_*.c)
+headers     := $(wildcard lib/*/*.h tund/*.h rendezvous/*.h tools/*.h tools/*/*.h)
+
+.PHONY: all
+all: $(built)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(REQUIRED) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(libhp): $(lib_obj)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+define program
+$(B)/$(1): $$($(1)_src:%.c=$(B)/%.o) $(libhp)
+	$$(call say,LD,$$@)$$(CC) $$(LDREQ) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach p,$(programs),$(eval $(call program,$(p))))
+
+.SECONDARY:
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(unit_common:%.c=$(B)/%.o) $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+# ---- checks --------------------------------------------------------------
+.PHONY: unit check-unit check-headers check-purity
+unit: $(unit_bin)
+
+check-unit: unit check-headers check-purity
+	$(Q)tests/run-unit $(B)
+
+# Every header stands on its own.
+check-headers: $(headers:%.h=$(B)/%.h.ok)
+$(B)/%.h.ok: %.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(REQUIRED) -fsyntax-only -x c $< && touch $@
+
+# lib outside lib/sys calls no socket, clock, file or thread.
+check-purity: $(lib_obj)
+	$(Q)tests/check-purity $(filter-out $(B)/lib/sys/%,$(lib_obj))
+
+.PHONY: clean
+clean:
+	rm -rf build
