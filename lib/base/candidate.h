@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* An address where a peer may be reached (RFC 8445, 5.1). */
+#ifndef HP_BASE_CANDIDATE_H
+#define HP_BASE_CANDIDATE_H
+
+#include "base/addr.h"
+
+/* Most candidates that one node announces. */
+#define HP_CANDIDATES_MAX 10
+
+/* The values are on the wire (records); never renumber. */
+enum hp_candidate_kind {
+	HP_CAND_HOST = 1,	/* an address of the host itself */
+	HP_CAND_REFLEXIVE = 2,	/* as a rendezvous or STUN server sees it */
+	HP_CAND_PEER_REFLEXIVE = 3, /* where an authenticated probe came from */
+	HP_CAND_MAPPED = 4,	/* opened at the gateway: PCP, NAT-PMP, UPnP */
+	HP_CAND_PREDICTED = 5,	/* a guess at the next port of the NAT */
+	HP_CAND_RELAYED = 6,	/* a relay channel */
+};
+
+struct hp_candidate {
+	struct hp_addr addr;
+	enum hp_candidate_kind kind;
+};
+
+#endif
