@@ -25,13 +25,11 @@ enum hp_datagram hp_datagram_kind(const uint8_t *p, size_t len)
 		return HP_DGRAM_NONE;
 	if (p[0] == HP_MAGIC_0 && p[1] == HP_MAGIC_1)
 		return own_kind(p);
+	if (p[0] >= 1 && p[0] <= 4 && !p[1] && !p[2] && !p[3])
+		return p[0] == 4 ? HP_DGRAM_WG_DATA : HP_DGRAM_WG;
 	if (!(p[0] & 0xc0) && hp_get_be32(p + 4) == STUN_COOKIE)
 		return HP_DGRAM_STUN;
-	if (p[1] || p[2] || p[3])
-		return HP_DGRAM_NONE;
-	if (p[0] >= 1 && p[0] <= 3)
-		return HP_DGRAM_WG;
-	return p[0] == 4 ? HP_DGRAM_WG_DATA : HP_DGRAM_NONE;
+	return HP_DGRAM_NONE;
 }
 
 void hp_datagram_head(uint8_t out[HP_WIRE_HEAD], uint8_t kind)
