@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The engine of one node of a network: WireGuard, the rendezvous clients, a
+ * path machine per peer and membership, put together. Pure: datagrams, inner
+ * packets, interface addresses, time and chance come in; datagrams, inner
+ * packets and events go out through struct hp_node_ops. One thread owns it,
+ * the control thread; data threads see only hp_wg_fib(hp_node_wg(node)).
+ */
+#ifndef HP_NODE_NODE_H
+#define HP_NODE_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/candidate.h"
+#include "base/err.h"
+#include "base/key.h"
+#include "base/path.h"
+#include "base/rng.h"
+
+struct hp_aead;
+struct hp_ifaddr;
+struct hp_network;
+struct hp_node;
+struct hp_notice;
+struct hp_pkt;
+struct hp_punch_info;
+struct hp_wg;
+
+/* Longest node name, with its NUL. */
+#define HP_NODE_NAME 33
+/* Most rendezvous servers that a node uses at once. */
+#define HP_NODE_SERVERS 4
+
+/* How the node stands with one rendezvous server. */
+enum hp_server_state {
+	HP_SERVER_UNRESOLVED,	/* its name has no address (yet) */
+	HP_SERVER_TRYING,	/* asked, no answer yet */
+	HP_SERVER_REGISTERED,
+	HP_SERVER_LOST,		/* no answer; goes on trying */
+	HP_SERVER_REFUSED,	/* it does not serve us; goes on, slowly */
+};
+
+/* How the node stands with one peer. */
+enum hp_peer_state {
+	HP_PEER_IDLE,		/* known, not wanted */
+	HP_PEER_CONNECTING,	/* wanted; no session yet */
+	HP_PEER_RELAYED,	/* session, packets pass a relay */
+	HP_PEER_DIRECT,		/* session, packets go straight */
+	HP_PEER_OFFLINE,	/* the rendezvous does not know it now */
+	HP_PEER_REFUSED,	/* its certificate was refused: see cause */
+	HP_PEER_LOST,		/* had a session; nothing is heard any more */
+};
+
+/* NAT mapping behaviour (RFC 4787, 4.1), as far as it is known. */
+enum hp_mapping {
+	HP_MAPPING_UNKNOWN,
+	HP_MAPPING_NONE,	/* seen under an address of its own: no NAT */
+	HP_MAPPING_EIM,		/* endpoint-independent */
+	HP_MAPPING_APDM,	/* differs by destination ("symmetric") */
+};
+
+/* One word or phrase for each; never NULL. */
+const char *hp_server_state_text(enum hp_server_state s);
+const char *hp_peer_state_text(enum hp_peer_state s);
+const char *hp_mapping_text(enum hp_mapping m);
+
+enum hp_node_event_kind {
+	HP_NODE_SERVER,		/* a server's state or what it sees changed */
+	HP_NODE_PEER_NEW,	/* a peer was met for the first time */
+	HP_NODE_PEER,		/* a peer's state or path changed */
+	HP_NODE_CERT,		/* we were given a permanent certificate: store
+				 * hp_node_identity() */
+	HP_NODE_PINS,		/* pins changed: store hp_node_judge() */
+	HP_NODE_REVOKED,	/* the revocation list changed: store it */
+	HP_NODE_ENROLLED,	/* a newcomer got its permanent certificate from
+				 * us: note it in the members file */
+};
+
+/**
+ * struct hp_node_event - Something the shell may want to show or store
+ * @kind:   what
+ * @server: index of the server (HP_NODE_SERVER)
+ * @peer:   name of the peer (HP_NODE_PEER*, _ENROLLED), else ""
+ * @err:    why, for a refused peer or server; else HP_OK
+ * @now_ns: when
+ */
+struct hp_node_event {
+	enum hp_node_event_kind kind;
+	unsigned int server;
+	const char *peer;
+	enum hp_err err;
+	uint64_t now_ns;
+};
+
+/**
+ * struct hp_node_ops - What the engine asks of its shell
+ * @send:      put a datagram on the wire to @path->remote from socket
+ *             @path->sock; a relay header is already in front when the path
+ *             has a channel. @ttl 0: the system's. Errors come back through
+ *             hp_node_send_failed(). @buf is borrowed.
+ * @deliver:   an inner packet for the TUN device (only from packets handed to
+ *             hp_node_rx(), that is, without a data thread)
+ * @event:     see struct hp_node_event; must not call back into the node
+ * @timestamp: strictly increasing TAI64N, also across restarts
+ */
+struct hp_node_ops {
+	void (*send)(void *ctx, const struct hp_path *path, int ttl,
+		     const uint8_t *buf, size_t len);
+	void (*deliver)(void *ctx, const char *peer, struct hp_pkt *inner);
+	void (*event)(void *ctx, const struct hp_node_event *ev);
+	void (*timestamp)(void *ctx, uint8_t out[12]);
+};
+
+/* A rendezvous server: what the user wrote, and what it resolved to. */
+struct hp_node_server {
+	char name[80];		/* "s.example.net:8888", for people */
+	struct hp_addr addr4;	/* HP_AF_NONE: none */
+	struct hp_addr addr6;
+};
+
+struct hp_identity;
+struct hp_judge;
+
+/**
+ * struct hp_node_config - How a node is made
+ * @net:       the network (borrowed for the node's life)
+ * @identity:  this node's name, keys and certificate chain (copied)
+ * @judge:     pins and revocations known so far (taken; may be NULL)
+ * @root:      root key seed, on its holder; NULL elsewhere (copied)
+ * @purpose:   NULL for the tunnel; "echo" registers beside the daemon
+ * @low_ttl:   hops of the opening volley; 0: the default
+ * @no_relay:  never send through a relay
+ * @aead:      engine for the slow path (borrowed)
+ */
+struct hp_node_config {
+	const struct hp_network *net;
+	const struct hp_identity *identity;
+	struct hp_judge *judge;
+	const struct hp_secret *root;
+	const char *purpose;
+	struct hp_node_server servers[HP_NODE_SERVERS];
+	unsigned int n_servers;
+	unsigned int low_ttl;
+	bool no_relay;
+	struct hp_aead *aead;
+	struct hp_rng rng;
+	struct hp_node_ops ops;
+	void *ctx;
+};
+
+/**
+ * hp_node_new() - Make a node; nothing is sent before hp_node_start()
+ * @cfg: borrowed for the call, but for what it says
+ * @out: gives the node; free with hp_node_free()
+ *
+ * Return: HP_OK; HP_ERR_NOMEM; HP_ERR_KEY when the identity does not fit the
+ *         network.
+ */
+enum hp_err hp_node_new(const struct hp_node_config *cfg, struct hp_node **out)
+	HP_MUST_CHECK;
+/* Frees without a word to anybody; call hp_node_bye() first to take leave. */
+void hp_node_free(struct hp_node *n);
+
+/* Begins to register. @port: our UDP port; @wall_s: UTC seconds. */
+void hp_node_start(struct hp_node *n, uint16_t port, uint64_t wall_s,
+		   uint64_t now_ns);
+/* Signs off at the servers, so that peers see us offline at once. */
+void hp_node_bye(struct hp_node *n, uint64_t now_ns);
+
+/* The wall clock, for dates in certificates; call it now and then. */
+void hp_node_set_wall(struct hp_node *n, uint64_t wall_s, uint64_t now_ns);
+/* The host's interface addresses (all of them; the engine picks). Call before
+ * hp_node_start() and at each change: candidates are announced anew and paths
+ * tried at once.
+ */
+void hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
+			    size_t n_addrs, uint64_t now_ns);
+/* The machine slept, or the network changed in a way the addresses do not
+ * show: refresh registrations and try all paths at once.
+ */
+void hp_node_network_changed(struct hp_node *n, uint64_t now_ns);
+/* New addresses of a server (after resolving its name). */
+void hp_node_set_server(struct hp_node *n, unsigned int server,
+			const struct hp_addr *addr4,
+			const struct hp_addr *addr6, uint64_t now_ns);
+
+/* Connect to one peer, by name, or to every member that shows up; and keep it
+ * so. HP_ERR_FORMAT: not a name; HP_ERR_EXISTS: our own name; HP_ERR_FULL.
+ */
+enum hp_err hp_node_want(struct hp_node *n, const char *name, uint64_t now_ns)
+	HP_MUST_CHECK;
+void hp_node_want_all(struct hp_node *n, uint64_t now_ns);
+
+/* A datagram that arrived over @from (direct: channel 0; when it starts with a
+ * relay header the engine pulls it). Decrypts in place.
+ */
+void hp_node_rx(struct hp_node *n, const struct hp_path *from,
+		struct hp_pkt *pkt, uint64_t now_ns);
+/* An inner packet; needs HP_HEADROOM and HP_TAILROOM around it.
+ * HP_ERR_ROUTE: no peer has that address.
+ */
+enum hp_err hp_node_tx(struct hp_node *n, struct hp_pkt *inner,
+		       uint64_t now_ns) HP_MUST_CHECK;
+/* What a data thread noticed. */
+void hp_node_notice(struct hp_node *n, const struct hp_notice *notice,
+		    uint64_t now_ns);
+/* The system refused a send over @path with @sys_errno: a fact about it. */
+void hp_node_send_failed(struct hp_node *n, const struct hp_path *path,
+			 int sys_errno, uint64_t now_ns);
+
+void hp_node_tick(struct hp_node *n, uint64_t now_ns);
+uint64_t hp_node_deadline(const struct hp_node *n);
+
+/* Parts that the shell needs: the FIB for data threads, stock peers. */
+struct hp_wg *hp_node_wg(struct hp_node *n);
+const struct hp_identity *hp_node_identity(const struct hp_node *n);
+const struct hp_judge *hp_node_judge(const struct hp_node *n);
+/* A newer revocation list, from disk; HP_ERR_AUTH, HP_ERR_REPLAY (older). */
+enum hp_err hp_node_set_revoked(struct hp_node *n, const uint8_t *list,
+				size_t len, uint64_t now_ns) HP_MUST_CHECK;
+
+/**
+ * struct hp_node_server_info - One rendezvous server, for status
+ * @name:    as configured
+ * @state:   see the enum
+ * @refused: why, when refused
+ * @addr:    the address in use
+ * @seen4/6: how we are seen from there (HP_AF_NONE: not known)
+ * @mapping: what two of its ports tell of our NAT
+ * @rtt_ns:  last round trip, 0 when unknown
+ */
+struct hp_node_server_info {
+	const char *name;
+	enum hp_server_state state;
+	enum hp_err refused;
+	struct hp_addr addr;
+	struct hp_addr seen4;
+	struct hp_addr seen6;
+	enum hp_mapping mapping;
+	uint64_t rtt_ns;
+};
+
+/**
+ * struct hp_node_peer_info - One peer, for status
+ * @name:     as in its certificate; empty for a stock WireGuard peer
+ * @addr4/6:  its overlay addresses (HP_AF_NONE when not known yet)
+ * @state:    see the enum
+ * @wanted:   asked for by name or by "all"
+ * @cause:    why its certificate was refused
+ * @path:     where packets go now; unset when nowhere
+ * @lan:      a direct path within our own subnet
+ * @server:   name of the relaying server, when relayed, else NULL
+ * @why:      when relayed or not connected: one phrase; else NULL
+ * @rtt_ns:   of the path, 0 when unknown
+ * @since_ns: when this state began
+ * @connect_ns/_relay_ns/_direct_ns: times of the last connection attempt's
+ *            start, of its first session and of its first direct path (0: not)
+ * @handshake_ns: last handshake completed, 0: never
+ * @n_candidates: of the peer, as announced
+ */
+struct hp_node_peer_info {
+	const char *name;
+	struct hp_public key;
+	struct hp_addr addr4;
+	struct hp_addr addr6;
+	enum hp_peer_state state;
+	bool wanted;
+	enum hp_err cause;
+	struct hp_path path;
+	bool lan;
+	const char *server;
+	const char *why;
+	uint64_t rtt_ns;
+	uint64_t since_ns;
+	uint64_t connect_ns;
+	uint64_t session_ns;
+	uint64_t direct_ns;
+	uint64_t handshake_ns;
+	uint64_t rx_bytes;
+	uint64_t tx_bytes;
+	uint32_t mtu;
+	unsigned int n_candidates;
+};
+
+unsigned int hp_node_server_count(const struct hp_node *n);
+void hp_node_server_get(const struct hp_node *n, unsigned int i,
+			struct hp_node_server_info *out);
+size_t hp_node_peer_count(const struct hp_node *n);
+/* @i in [0, count); the order is by name. Strings live until the next call
+ * into the node.
+ */
+void hp_node_peer_get(const struct hp_node *n, size_t i, uint64_t now_ns,
+		      struct hp_node_peer_info *out);
+/* HP_ERR_UNKNOWN: nobody of that name was met or asked for. */
+enum hp_err hp_node_peer_find(const struct hp_node *n, const char *name,
+			      uint64_t now_ns, struct hp_node_peer_info *out)
+	HP_MUST_CHECK;
+/* Our overlay address as a peer sees it as a source. */
+struct hp_addr hp_node_addr4(const struct hp_node *n);
+struct hp_addr hp_node_addr6(const struct hp_node *n);
+
+#endif
