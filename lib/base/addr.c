@@ -130,13 +130,14 @@ char *hp_addr_ip_text(const struct hp_addr *a, char out[HP_ADDR_TEXT])
 char *hp_addr_text(const struct hp_addr *a, char out[HP_ADDR_TEXT])
 {
 	char ip[HP_ADDR_TEXT];
-	const char *format = a->family == HP_AF_6 ? "[%.60s]:%u" : "%.60s:%u";
 
 	hp_addr_ip_text(a, ip);
 	if (a->family == HP_AF_NONE)
 		snprintf(out, HP_ADDR_TEXT, "none");
+	else if (a->family == HP_AF_6)
+		snprintf(out, HP_ADDR_TEXT, "[%.60s]:%u", ip, a->port);
 	else
-		snprintf(out, HP_ADDR_TEXT, format, ip, a->port);
+		snprintf(out, HP_ADDR_TEXT, "%.60s:%u", ip, a->port);
 	return out;
 }
 
