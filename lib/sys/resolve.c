@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Names to addresses in the background.
+ *
+ * getaddrinfo() may hold its thread for half a minute and cannot be told to
+ * stop, so a lookup owns nothing of the resolver: it shares a box with it, by
+ * count. The thread puts its result in the box and rings the eventfd; who lets
+ * go of the box last frees it.
+ */
+#include "sys/resolve.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "sys/loop.h"
+
+#define RETRY_MAX_NS (64 * HP_S)
+#define PACE_NS (5 * HP_S)
+/* glibc's resolver needs little; the rest is for its plug-ins. */
+#define STACK_LEN (256 * 1024)
+
+/* A lookup under way, then its result. */
+struct lookup {
+	struct lookup *next;
+	struct box *box;
+	unsigned int slot;
+	int error; /* of getaddrinfo() */
+	uint16_t port;
+	struct hp_addr addr4, addr6;
+	char host[HP_HOST_NAME];
+};
+
+struct box {
+	pthread_mutex_t lock;
+	struct lookup *done;
+	int bell;
+	unsigned int users;
+};
+
+struct name {
+	unsigned int id;
+	uint16_t port;
+	bool busy;	    /* a lookup is under way */
+	bool again;	    /* asked for while busy or too early */
+	uint64_t asked_ns;  /* start of the last lookup */
+	uint64_t due_ns;    /* of the next, HP_NEVER: none */
+	uint64_t retry_ns;  /* wait before the next retry */
+	char host[HP_HOST_NAME];
+};
+
+struct hp_resolver {
+	struct hp_loop *loop;
+	hp_resolve_fn *fn;
+	void *ctx;
+	struct box *box;
+	struct name name[HP_RESOLVE_MAX];
+	unsigned int n;
+};
+
+static enum hp_err parse_port(const char *text, uint16_t *port)
+{
+	char *end;
+	unsigned long v;
+
+	if (text[0] < '0' || text[0] > '9')
+		return HP_ERR_FORMAT;
+	v = strtoul(text, &end, 10);
+	if (*end || v < 1 || v > 65535)
+		return HP_ERR_FORMAT;
+	*port = (uint16_t)v;
+	return HP_OK;
+}
+
+static bool host_chars_ok(const char *host, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)host[i];
+
+		/* Bytes beyond ASCII are for the resolver to judge. */
+		if (c <= ' ' || c == 127 || strchr("/[]\"'\\@#,;", c))
+			return false;
+	}
+	return true;
+}
+
+enum hp_err hp_host_parse(const char *text, uint16_t *port,
+			  char host[HP_HOST_NAME], struct hp_fault *f)
+{
+	const char *start = text, *end, *colon = NULL;
+	char name[HP_HOST_NAME] = "";
+	uint16_t p = *port;
+	struct hp_addr addr;
+	size_t len;
+
+	if (text[0] == '[') {
+		start = text + 1;
+		end = strchr(start, ']');
+		if (!end || (end[1] && end[1] != ':'))
+			return hp_fault_set(f, HP_ERR_FORMAT,
+					    "write it as [2001:db8::1]:8888",
+					    "\"%s\": brackets that do not "
+					    "close around an address", text);
+		if (end[1])
+			colon = end + 1;
+	} else {
+		colon = strchr(text, ':');
+		/* More than one colon: an IPv6 address without a port. */
+		if (colon && strchr(colon + 1, ':'))
+			colon = NULL;
+		end = colon ? colon : text + strlen(text);
+	}
+	len = (size_t)(end - start);
+	if (len == 0 || len >= HP_HOST_NAME || !host_chars_ok(start, len))
+		return hp_fault_set(f, HP_ERR_FORMAT,
+				    "write it as s.example.net, "
+				    "s.example.net:8888 or 192.0.2.1:8888",
+				    "\"%.80s\" is not a host name or address",
+				    text);
+	if (colon && parse_port(colon + 1, &p))
+		return hp_fault_set(f, HP_ERR_FORMAT,
+				    "a port is a number from 1 to 65535",
+				    "\"%s\" is not a port", colon + 1);
+	memcpy(name, start, len);
+	if (strchr(name, ':') && hp_addr_parse(name, p, &addr, NULL))
+		return hp_fault_set(f, HP_ERR_FORMAT,
+				    "with a port write [2001:db8::1]:8888",
+				    "\"%.80s\" is not an IPv6 address", text);
+	memcpy(host, name, sizeof(name));
+	*port = p;
+	return HP_OK;
+}
+
+static void box_put(struct box *b)
+{
+	unsigned int left;
+
+	pthread_mutex_lock(&b->lock);
+	left = --b->users;
+	pthread_mutex_unlock(&b->lock);
+	if (left)
+		return;
+	while (b->done) {
+		struct lookup *l = b->done;
+
+		b->done = l->next;
+		free(l);
+	}
+	close(b->bell);
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+static void keep_first(struct lookup *l, const struct addrinfo *ai)
+{
+	if (ai->ai_family == AF_INET && l->addr4.family == HP_AF_NONE) {
+		const struct sockaddr_in *in = (const void *)ai->ai_addr;
+
+		l->addr4 = hp_addr_of(HP_AF_4, (const void *)&in->sin_addr,
+				      l->port);
+	} else if (ai->ai_family == AF_INET6 &&
+		   l->addr6.family == HP_AF_NONE) {
+		const struct sockaddr_in6 *in6 = (const void *)ai->ai_addr;
+		struct hp_addr a = hp_addr_of(HP_AF_6,
+					      in6->sin6_addr.s6_addr, l->port);
+
+		a.scope = in6->sin6_scope_id;
+		if (a.family == HP_AF_6)
+			l->addr6 = a;
+	}
+}
+
+static void *lookup_run(void *arg)
+{
+	struct lookup *l = arg;
+	struct box *b = l->box;
+	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
+	struct addrinfo *list = NULL;
+	uint64_t one = 1;
+
+	l->error = getaddrinfo(l->host, NULL, &hints, &list);
+	if (!l->error) {
+		for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
+			keep_first(l, ai);
+		freeaddrinfo(list);
+		if (l->addr4.family == HP_AF_NONE &&
+		    l->addr6.family == HP_AF_NONE)
+			l->error = EAI_NONAME;
+	}
+	pthread_mutex_lock(&b->lock);
+	l->next = b->done;
+	b->done = l;
+	pthread_mutex_unlock(&b->lock);
+	/* Cannot fail: the counter never gets near its limit. */
+	if (write(b->bell, &one, sizeof(one)) < 0)
+		l = NULL;
+	box_put(b);
+	return NULL;
+}
+
+/* A detached thread with a small stack and no signals. */
+static int thread_start(struct lookup *l)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int err;
+
+	if (pthread_attr_init(&attr))
+		return -1;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_LEN);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&thread, &attr, lookup_run, l);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+static void wait_more(struct name *nm, uint64_t now_ns)
+{
+	nm->due_ns = hp_time_add(now_ns, nm->retry_ns);
+	nm->retry_ns = hp_time_min(2 * nm->retry_ns, RETRY_MAX_NS);
+}
+
+static void ask(struct hp_resolver *r, unsigned int slot, uint64_t now_ns)
+{
+	struct name *nm = &r->name[slot];
+	struct lookup *l = calloc(1, sizeof(*l));
+
+	nm->again = false;
+	nm->asked_ns = now_ns;
+	nm->due_ns = HP_NEVER;
+	if (!l) {
+		wait_more(nm, now_ns);
+		return;
+	}
+	l->box = r->box;
+	l->slot = slot;
+	l->port = nm->port;
+	memcpy(l->host, nm->host, sizeof(l->host));
+	pthread_mutex_lock(&r->box->lock);
+	r->box->users++;
+	pthread_mutex_unlock(&r->box->lock);
+	if (thread_start(l)) {
+		free(l);
+		box_put(r->box);
+		wait_more(nm, now_ns);
+		return;
+	}
+	nm->busy = true;
+}
+
+static void finish(struct hp_resolver *r, const struct lookup *l,
+		   uint64_t now_ns)
+{
+	struct name *nm = &r->name[l->slot];
+
+	nm->busy = false;
+	if (l->error)
+		wait_more(nm, now_ns);
+	else
+		nm->retry_ns = HP_S;
+	if (nm->again)
+		nm->due_ns = hp_time_min(nm->due_ns, nm->asked_ns + PACE_NS);
+	r->fn(r->ctx, nm->id, &l->addr4, &l->addr6,
+	      l->error ? gai_strerror(l->error) : NULL, now_ns);
+}
+
+static void on_bell(void *ctx, uint32_t events, uint64_t now_ns)
+{
+	struct hp_resolver *r = ctx;
+	struct lookup *done, *next;
+	uint64_t rings;
+
+	(void)events;
+	if (read(r->box->bell, &rings, sizeof(rings)) < 0)
+		return;
+	pthread_mutex_lock(&r->box->lock);
+	done = r->box->done;
+	r->box->done = NULL;
+	pthread_mutex_unlock(&r->box->lock);
+	for (; done; done = next) {
+		next = done->next;
+		finish(r, done, now_ns);
+		free(done);
+	}
+}
+
+static uint64_t deadline(void *ctx)
+{
+	const struct hp_resolver *r = ctx;
+	uint64_t next = HP_NEVER;
+
+	for (unsigned int i = 0; i < r->n; i++)
+		next = hp_time_min(next, r->name[i].due_ns);
+	return next;
+}
+
+static void tick(void *ctx, uint64_t now_ns)
+{
+	struct hp_resolver *r = ctx;
+
+	for (unsigned int i = 0; i < r->n; i++)
+		if (r->name[i].due_ns <= now_ns)
+			ask(r, i, now_ns);
+}
+
+static struct box *box_new(void)
+{
+	struct box *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->users = 1;
+	b->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (b->bell < 0 || pthread_mutex_init(&b->lock, NULL)) {
+		if (b->bell >= 0)
+			close(b->bell);
+		free(b);
+		return NULL;
+	}
+	return b;
+}
+
+enum hp_err hp_resolver_new(struct hp_loop *loop, hp_resolve_fn *fn, void *ctx,
+			    struct hp_resolver **out)
+{
+	struct hp_resolver *r = calloc(1, sizeof(*r));
+	struct hp_loop_timed timed = { deadline, tick, r };
+	enum hp_err err = HP_ERR_NOMEM;
+
+	if (!r)
+		return err;
+	r->loop = loop;
+	r->fn = fn;
+	r->ctx = ctx;
+	r->box = box_new();
+	if (!r->box)
+		goto out;
+	err = hp_loop_watch(loop, r->box->bell, EPOLLIN, on_bell, r);
+	if (err)
+		goto out;
+	err = hp_loop_timed(loop, &timed);
+	if (err)
+		goto out;
+	*out = r;
+	return HP_OK;
+out:
+	hp_resolver_free(r);
+	return err;
+}
+
+void hp_resolver_free(struct hp_resolver *r)
+{
+	if (!r)
+		return;
+	if (r->box) {
+		hp_loop_unwatch(r->loop, r->box->bell);
+		box_put(r->box);
+	}
+	free(r);
+}
+
+enum hp_err hp_resolver_add(struct hp_resolver *r, const char *text,
+			    uint16_t port, unsigned int id,
+			    struct hp_fault *f)
+{
+	struct name *nm = &r->name[r->n];
+	enum hp_err err;
+
+	if (r->n == HP_RESOLVE_MAX)
+		return hp_fault_set(f, HP_ERR_FULL, "name fewer servers",
+				    "more than %d server names",
+				    HP_RESOLVE_MAX);
+	nm->port = port;
+	err = hp_host_parse(text, &nm->port, nm->host, f);
+	if (err)
+		return err;
+	nm->id = id;
+	nm->retry_ns = HP_S;
+	r->n++;
+	ask(r, r->n - 1, hp_loop_now(r->loop));
+	return HP_OK;
+}
+
+void hp_resolver_again(struct hp_resolver *r, unsigned int id,
+		       uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < r->n; i++) {
+		struct name *nm = &r->name[i];
+		uint64_t earliest = nm->asked_ns + PACE_NS;
+
+		if (nm->id != id)
+			continue;
+		nm->again = true;
+		if (!nm->busy)
+			nm->due_ns = hp_time_min(nm->due_ns,
+						 earliest > now_ns ? earliest
+								   : now_ns);
+	}
+}
