@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* An address where a peer may be reached (RFC 8445, 5.1). */
+/*
+ * An address where a peer may be reached (RFC 8445, 5.1), and what the NAT in
+ * front of it does (RFC 4787, 4.1).
+ */
 #ifndef HP_BASE_CANDIDATE_H
 #define HP_BASE_CANDIDATE_H
 
@@ -21,6 +24,14 @@ enum hp_candidate_kind {
 struct hp_candidate {
 	struct hp_addr addr;
 	enum hp_candidate_kind kind;
+};
+
+/* NAT mapping behaviour, as far as it is known. */
+enum hp_mapping {
+	HP_MAPPING_UNKNOWN,
+	HP_MAPPING_NONE,	/* seen under an address of its own: no NAT */
+	HP_MAPPING_EIM,		/* endpoint-independent */
+	HP_MAPPING_APDM,	/* differs by destination ("symmetric") */
 };
 
 #endif

@@ -54,14 +54,6 @@ enum hp_peer_state {
 	HP_PEER_LOST,		/* had a session; nothing is heard any more */
 };
 
-/* NAT mapping behaviour (RFC 4787, 4.1), as far as it is known. */
-enum hp_mapping {
-	HP_MAPPING_UNKNOWN,
-	HP_MAPPING_NONE,	/* seen under an address of its own: no NAT */
-	HP_MAPPING_EIM,		/* endpoint-independent */
-	HP_MAPPING_APDM,	/* differs by destination ("symmetric") */
-};
-
 /* One word or phrase for each; never NULL. */
 const char *hp_server_state_text(enum hp_server_state s);
 const char *hp_peer_state_text(enum hp_peer_state s);
