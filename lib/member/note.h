@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Notes: what two members tell each other about membership, outside the
+ * tunnel: a request for the permanent certificate, the certificate, the
+ * revocation list. Sealed between the two (pair key), one datagram each. A
+ * note that is lost is sent again by whoever cares; one that is replayed
+ * changes nothing, as certificates repeat and lists are numbered.
+ */
+#ifndef HP_MEMBER_NOTE_H
+#define HP_MEMBER_NOTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/key.h"
+#include "base/rng.h"
+#include "member/cert.h"
+#include "member/judge.h"
+#include "member/network.h"
+
+#define HP_NOTE_TAG_LEN 8
+/* head, tag, nonce, kind, body, seal */
+#define HP_NOTE_MAX (4 + HP_NOTE_TAG_LEN + 24 + 1 + HP_REVOKED_WIRE_MAX + 16)
+
+/* The values are on the wire. */
+enum hp_note_kind {
+	HP_NOTE_CERT_WANTED = 1, /* we have no permanent certificate yet */
+	HP_NOTE_CERT = 2,	/* your permanent certificate */
+	HP_NOTE_REVOKED = 3,	/* the revocation list */
+};
+
+/**
+ * struct hp_note - One note
+ * @kind: which
+ * @cert: HP_NOTE_CERT: not yet checked when read
+ * @list: HP_NOTE_REVOKED: @list_len bytes for hp_judge_revoke()
+ */
+struct hp_note {
+	enum hp_note_kind kind;
+	struct hp_cert cert;
+	size_t list_len;
+	uint8_t list[HP_REVOKED_WIRE_MAX];
+};
+
+/* How a receiver finds the sender of a note, by the sender's X25519 key. */
+void hp_note_tag(const struct hp_network *net, const struct hp_public *sender,
+		 uint8_t out[HP_NOTE_TAG_LEN]);
+/* The tag that a note claims; HP_ERR_SHORT, HP_ERR_TYPE: not a note. */
+enum hp_err hp_note_peek(const uint8_t *p, size_t len,
+			 uint8_t tag[HP_NOTE_TAG_LEN]) HP_MUST_CHECK;
+/**
+ * hp_note_seal() - Encode and seal a note
+ * @pair: hp_network_pair_key() of the two
+ * @tag:  hp_note_tag() of ourselves
+ *
+ * Return: the bytes written to @out. A request is as long as the certificate
+ * that answers it can get.
+ */
+size_t hp_note_seal(const struct hp_secret *pair,
+		    const uint8_t tag[HP_NOTE_TAG_LEN],
+		    const struct hp_note *note, const struct hp_rng *rng,
+		    uint8_t out[HP_NOTE_MAX]);
+/* Return: HP_OK; HP_ERR_SHORT, _TYPE, _AUTH, _FORMAT. @out is untouched on
+ * error.
+ */
+enum hp_err hp_note_open(const struct hp_secret *pair, const uint8_t *p,
+			 size_t len, struct hp_note *out) HP_MUST_CHECK;
+
+#endif
