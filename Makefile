@@ -3,6 +3,7 @@
 #   make V=1                    show the commands
 #   make SAN=address,undefined  build with sanitizers (its own variant)
 #   make CC=clang               build with clang (its own variant)
+#   make help                   list the targets
 
 PREFIX  ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
@@ -44,6 +45,7 @@ REQUIRED += -DHP_HAVE_IPSEC_MB
 LDLIBS   += -lIPSec_MB
 endif
 
+MAKEFLAGS += --no-print-directory
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
 
@@ -66,7 +68,7 @@ fuzz_src    := $(wildcard tests/fuzz/fuzz_*.c)
 headers     := $(wildcard lib/*/*.h tund/*.h rendezvous/*.h tools/*.h tools/*/*.h)
 
 .PHONY: all
-all: $(built)
+all: $(built)	## build the programs into build/gcc (the default)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -88,10 +90,10 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(unit_common:%.c=$(B)/%.o) $(libhp)
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 # ---- checks --------------------------------------------------------------
-.PHONY: unit check-unit check-headers check-purity
+.PHONY: unit check-unit check-headers check-purity check check-lab check-fuzz
 unit: $(unit_bin)
 
-check-unit: unit check-headers check-purity
+check-unit: unit check-headers check-purity	## unit tests; needs no root
 	$(Q)tests/run-unit $(B)
 
 # Every header stands on its own.
@@ -104,6 +106,82 @@ $(B)/%.h.ok: %.h
 check-purity: $(lib_obj)
 	$(Q)tests/check-purity $(filter-out $(B)/lib/sys/%,$(lib_obj))
 
-.PHONY: clean
-clean:
+# A fresh machine has no pkg-config when this makefile is read, so whatever
+# follows deps is a make of its own.
+check:		## everything: unit, sanitizers, lab, fuzz; as root
+	$(Q)contrib/deps build demo check
+	$(Q)$(MAKE) all
+	$(Q)MAKE=$(MAKE) VARIANT=$(VARIANT) tests/check
+
+CASES ?=
+check-lab: all	## lab of network namespaces; as root; CASES="pair stun" picks
+	$(Q)VARIANT=$(VARIANT) tests/lab/run $(CASES)
+
+FUZZ_SECONDS ?= 5
+check-fuzz:	## a short fuzz run of every parser (clang; FUZZ_SECONDS each)
+	$(Q)$(MAKE) CC=clang \
+		SAN=fuzzer-no-link,address,undefined fuzz
+	$(Q)tests/run-fuzz build/clang-fuzzer-no-link-address-undefined \
+		$(FUZZ_SECONDS)
+
+.PHONY: fuzz
+fuzz: $(fuzz_src:%.c=$(B)/%)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(libhp)
+	$(call say,LD,$@)$(CC) $(subst fuzzer-no-link,fuzzer,$(LDREQ)) \
+		$(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ---- shown and measured --------------------------------------------------
+.PHONY: deps demo bench-connect
+deps:		## install the Debian packages that are missing; as root
+	$(Q)contrib/deps build demo check
+
+demo:		## two NATs, a hole, a ping; as root; KEEP=1 leaves it up
+	$(Q)contrib/deps build demo
+	$(Q)$(MAKE) all
+	$(Q)VARIANT=$(VARIANT) tests/demo
+
+bench-connect: all	## time from `up` to the first answered ping; as root
+	$(Q)VARIANT=$(VARIANT) tests/bench/connect
+
+# ---- installed -----------------------------------------------------------
+man_src  := $(wildcard */*.[1-8] tools/*/*.[1-8])
+service_src := $(wildcard contrib/systemd/*.service)
+comp_src := $(wildcard contrib/completions/bash/*)
+sbin_bin := $(filter $(B)/hptund $(B)/hptun-rendezvous,$(built))
+bin_bin  := $(filter $(B)/hptun $(B)/hptunctl,$(built))
+
+.PHONY: install uninstall
+install: all	## install under PREFIX (/usr/local), staged in DESTDIR
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR)
+	install -m 755 $(sbin_bin) $(DESTDIR)$(SBINDIR)
+	install -m 755 $(bin_bin) $(DESTDIR)$(BINDIR)
+	set -e; for m in $(man_src); do install -D -m 644 $$m \
+		$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(COMPDIR)
+	set -e; for u in $(service_src); do sed 's|@SBINDIR@|$(SBINDIR)|' \
+		$$u >$(DESTDIR)$(UNITDIR)/$${u##*/}; done
+	install -m 644 $(comp_src) $(DESTDIR)$(COMPDIR)
+
+uninstall:	## remove what install put there
+	rm -f $(programs:%=$(DESTDIR)$(SBINDIR)/%) \
+	      $(programs:%=$(DESTDIR)$(BINDIR)/%) \
+	      $(foreach m,$(man_src),$(DESTDIR)$(MANDIR)/man$(subst \
+	        .,,$(suffix $(m)))/$(notdir $(m))) \
+	      $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(service_src))) \
+	      $(addprefix $(DESTDIR)$(COMPDIR)/,$(notdir $(comp_src)))
+
+# ---- kept tidy -----------------------------------------------------------
+.PHONY: format clean help
+format:		## clang-format all sources
+	clang-format -i $(wildcard */*.[ch] */*/*.[ch])
+
+clean:		## remove build/
 	rm -rf build
+
+help:		## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
+		while IFS='|' read -r t d; do printf '%-22s %s\n' "$$t" "$$d"; \
+		done
+	@echo
+	@echo '  V=1 shows commands. CC=clang, SAN=address,undefined: other builds.'
+	@echo '  PREFIX, DESTDIR: where install goes.'
