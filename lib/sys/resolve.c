@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "member/network.h"
 #include "sys/loop.h"
 
 #define RETRY_MAX_NS (64 * HP_S)
@@ -34,9 +35,8 @@ struct lookup {
 	struct box *box;
 	unsigned int slot;
 	int error; /* of getaddrinfo() */
-	uint16_t port;
+	struct hp_server server;
 	struct hp_addr addr4, addr6;
-	char host[HP_HOST_NAME];
 };
 
 struct box {
@@ -47,14 +47,13 @@ struct box {
 };
 
 struct name {
+	struct hp_server server;
 	unsigned int id;
-	uint16_t port;
-	bool busy;	    /* a lookup is under way */
-	bool again;	    /* asked for while busy or too early */
-	uint64_t asked_ns;  /* start of the last lookup */
-	uint64_t due_ns;    /* of the next, HP_NEVER: none */
-	uint64_t retry_ns;  /* wait before the next retry */
-	char host[HP_HOST_NAME];
+	bool busy;	   /* a lookup is under way */
+	bool again;	   /* asked for while busy or too early */
+	uint64_t asked_ns; /* start of the last lookup */
+	uint64_t due_ns;   /* of the next, HP_NEVER: none */
+	uint64_t retry_ns; /* wait before the next retry */
 };
 
 struct hp_resolver {
@@ -65,79 +64,6 @@ struct hp_resolver {
 	struct name name[HP_RESOLVE_MAX];
 	unsigned int n;
 };
-
-static enum hp_err parse_port(const char *text, uint16_t *port)
-{
-	char *end;
-	unsigned long v;
-
-	if (text[0] < '0' || text[0] > '9')
-		return HP_ERR_FORMAT;
-	v = strtoul(text, &end, 10);
-	if (*end || v < 1 || v > 65535)
-		return HP_ERR_FORMAT;
-	*port = (uint16_t)v;
-	return HP_OK;
-}
-
-static bool host_chars_ok(const char *host, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)host[i];
-
-		/* Bytes beyond ASCII are for the resolver to judge. */
-		if (c <= ' ' || c == 127 || strchr("/[]\"'\\@#,;", c))
-			return false;
-	}
-	return true;
-}
-
-enum hp_err hp_host_parse(const char *text, uint16_t *port,
-			  char host[HP_HOST_NAME], struct hp_fault *f)
-{
-	const char *start = text, *end, *colon = NULL;
-	char name[HP_HOST_NAME] = "";
-	uint16_t p = *port;
-	struct hp_addr addr;
-	size_t len;
-
-	if (text[0] == '[') {
-		start = text + 1;
-		end = strchr(start, ']');
-		if (!end || (end[1] && end[1] != ':'))
-			return hp_fault_set(f, HP_ERR_FORMAT,
-					    "write it as [2001:db8::1]:8888",
-					    "\"%s\": brackets that do not "
-					    "close around an address", text);
-		if (end[1])
-			colon = end + 1;
-	} else {
-		colon = strchr(text, ':');
-		/* More than one colon: an IPv6 address without a port. */
-		if (colon && strchr(colon + 1, ':'))
-			colon = NULL;
-		end = colon ? colon : text + strlen(text);
-	}
-	len = (size_t)(end - start);
-	if (len == 0 || len >= HP_HOST_NAME || !host_chars_ok(start, len))
-		return hp_fault_set(f, HP_ERR_FORMAT,
-				    "write it as s.example.net, "
-				    "s.example.net:8888 or 192.0.2.1:8888",
-				    "\"%.80s\" is not a host name or address",
-				    text);
-	if (colon && parse_port(colon + 1, &p))
-		return hp_fault_set(f, HP_ERR_FORMAT,
-				    "a port is a number from 1 to 65535",
-				    "\"%s\" is not a port", colon + 1);
-	memcpy(name, start, len);
-	if (strchr(name, ':') && hp_addr_parse(name, p, &addr, NULL))
-		return hp_fault_set(f, HP_ERR_FORMAT,
-				    "with a port write [2001:db8::1]:8888",
-				    "\"%.80s\" is not an IPv6 address", text);
-	memcpy(host, name, sizeof(name));
-	*port = p;
-	return HP_OK;
-}
 
 static void box_put(struct box *b)
 {
@@ -165,12 +91,13 @@ static void keep_first(struct lookup *l, const struct addrinfo *ai)
 		const struct sockaddr_in *in = (const void *)ai->ai_addr;
 
 		l->addr4 = hp_addr_of(HP_AF_4, (const void *)&in->sin_addr,
-				      l->port);
+				      l->server.port);
 	} else if (ai->ai_family == AF_INET6 &&
 		   l->addr6.family == HP_AF_NONE) {
 		const struct sockaddr_in6 *in6 = (const void *)ai->ai_addr;
 		struct hp_addr a = hp_addr_of(HP_AF_6,
-					      in6->sin6_addr.s6_addr, l->port);
+					      in6->sin6_addr.s6_addr,
+					      l->server.port);
 
 		a.scope = in6->sin6_scope_id;
 		if (a.family == HP_AF_6)
@@ -186,7 +113,7 @@ static void *lookup_run(void *arg)
 	struct addrinfo *list = NULL;
 	uint64_t one = 1;
 
-	l->error = getaddrinfo(l->host, NULL, &hints, &list);
+	l->error = getaddrinfo(l->server.host, NULL, &hints, &list);
 	if (!l->error) {
 		for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
 			keep_first(l, ai);
@@ -246,8 +173,7 @@ static void ask(struct hp_resolver *r, unsigned int slot, uint64_t now_ns)
 	}
 	l->box = r->box;
 	l->slot = slot;
-	l->port = nm->port;
-	memcpy(l->host, nm->host, sizeof(l->host));
+	l->server = nm->server;
 	pthread_mutex_lock(&r->box->lock);
 	r->box->users++;
 	pthread_mutex_unlock(&r->box->lock);
@@ -371,25 +297,17 @@ void hp_resolver_free(struct hp_resolver *r)
 	free(r);
 }
 
-enum hp_err hp_resolver_add(struct hp_resolver *r, const char *text,
-			    uint16_t port, unsigned int id,
-			    struct hp_fault *f)
+enum hp_err hp_resolver_add(struct hp_resolver *r,
+			    const struct hp_server *server, unsigned int id)
 {
 	struct name *nm = &r->name[r->n];
-	enum hp_err err;
 
 	if (r->n == HP_RESOLVE_MAX)
-		return hp_fault_set(f, HP_ERR_FULL, "name fewer servers",
-				    "more than %d server names",
-				    HP_RESOLVE_MAX);
-	nm->port = port;
-	err = hp_host_parse(text, &nm->port, nm->host, f);
-	if (err)
-		return err;
+		return HP_ERR_FULL;
+	nm->server = *server;
 	nm->id = id;
 	nm->retry_ns = HP_S;
-	r->n++;
-	ask(r, r->n - 1, hp_loop_now(r->loop));
+	ask(r, r->n++, hp_loop_now(r->loop));
 	return HP_OK;
 }
 

@@ -14,11 +14,10 @@
 
 struct hp_loop;
 struct hp_resolver;
+struct hp_server;
 
 /* Most names of one resolver. */
 #define HP_RESOLVE_MAX 8
-/* Longest host name, with its NUL. */
-#define HP_HOST_NAME 256
 
 /**
  * hp_resolve_fn - A name was looked up
@@ -31,18 +30,6 @@ typedef void hp_resolve_fn(void *ctx, unsigned int id,
 			   const struct hp_addr *addr4,
 			   const struct hp_addr *addr6, const char *error,
 			   uint64_t now_ns);
-
-/**
- * hp_host_parse() - Split "HOST", "HOST:PORT", "IP6" or "[IP6]:PORT"
- * @text: NUL-terminated
- * @port: in: the port when the text has none; out: the port
- * @host: gets the name or address, without brackets
- *
- * Return: HP_OK; HP_ERR_FORMAT with @f filled; @port, @host then untouched.
- */
-enum hp_err hp_host_parse(const char *text, uint16_t *port,
-			  char host[HP_HOST_NAME], struct hp_fault *f)
-	HP_MUST_CHECK;
 
 /**
  * hp_resolver_new() - Make a resolver; it takes one timed part of the loop
@@ -58,16 +45,15 @@ enum hp_err hp_resolver_new(struct hp_loop *loop, hp_resolve_fn *fn, void *ctx,
 void hp_resolver_free(struct hp_resolver *r);
 
 /**
- * hp_resolver_add() - Look a name up, now and until it is found
- * @text: as of hp_host_parse()
- * @port: when @text has none
- * @id:   handed to the callback
+ * hp_resolver_add() - Look a server up, now and until it is found
+ * @server: its host may be an address, which needs no lookup (copied)
+ * @id:     handed to the callback
  *
- * Return: HP_OK; HP_ERR_FORMAT with @f filled; HP_ERR_FULL.
+ * Return: HP_OK; HP_ERR_FULL.
  */
-enum hp_err hp_resolver_add(struct hp_resolver *r, const char *text,
-			    uint16_t port, unsigned int id,
-			    struct hp_fault *f) HP_MUST_CHECK;
+enum hp_err hp_resolver_add(struct hp_resolver *r,
+			    const struct hp_server *server, unsigned int id)
+	HP_MUST_CHECK;
 /* Look @id up again: its server is silent, or the network changed. At most
  * one lookup of a name in 5 s.
  */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Host names: the forms that are read, and lookups that come back through the
- * loop.
- */
+/* Names of servers are looked up beside the loop and come back through it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,60 +10,10 @@
 #include <cmocka.h>
 
 #include "base/time.h"
+#include "member/network.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 #include "sys/resolve.h"
-
-static void host_forms_are_read(void **state)
-{
-	static const struct {
-		const char *text, *host;
-		uint16_t port;
-	} row[] = {
-		{ "s.example.net", "s.example.net", 8888 },
-		{ "s.example.net:1", "s.example.net", 1 },
-		{ "192.0.2.1:65535", "192.0.2.1", 65535 },
-		{ "2001:db8::1", "2001:db8::1", 8888 },
-		{ "[2001:db8::1]", "2001:db8::1", 8888 },
-		{ "[2001:db8::1]:99", "2001:db8::1", 99 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		char host[HP_HOST_NAME];
-		uint16_t port = 8888;
-
-		assert_int_equal(hp_host_parse(row[i].text, &port, host, NULL),
-				 HP_OK);
-		assert_string_equal(host, row[i].host);
-		assert_int_equal(port, row[i].port);
-	}
-}
-
-static void host_garbage_is_refused_with_a_cause(void **state)
-{
-	static const char *const bad[] = {
-		"", ":8888", "a b", "host:", "host:0", "host:65536", "host:-1",
-		"host:+1", "host:12x", "[2001:db8::1", "[]:1", "[::1]x",
-		"[::1]:", "2001:db8::zz", "1:2:3", "http://x", "a@b", "a/24",
-	};
-	char host[HP_HOST_NAME], long_name[400];
-	struct hp_fault f;
-	uint16_t port = 7;
-
-	(void)state;
-	memset(long_name, 'a', sizeof(long_name));
-	long_name[sizeof(long_name) - 1] = '\0';
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		memset(&f, 0, sizeof(f));
-		if (hp_host_parse(bad[i], &port, host, &f) != HP_ERR_FORMAT)
-			fail_msg("\"%s\" was taken", bad[i]);
-		assert_int_equal(port, 7);
-		assert_true(f.cause[0] && f.remedy[0]);
-	}
-	assert_int_equal(hp_host_parse(long_name, &port, host, &f),
-			 HP_ERR_FORMAT);
-}
 
 struct seen {
 	struct hp_loop *loop;
@@ -103,6 +51,8 @@ static void stop(void *ctx, uint64_t now_ns)
 
 static void lookups_come_back_through_the_loop(void **state)
 {
+	static const struct hp_server four = { "127.0.0.1", 8888 };
+	static const struct hp_server six = { "::1", 5 };
 	struct seen s = { .want = 2 };
 	struct hp_loop_timed timed = { give_up, stop, &s };
 	struct hp_addr want4 = hp_addr4(127, 0, 0, 1, 8888);
@@ -114,9 +64,8 @@ static void lookups_come_back_through_the_loop(void **state)
 	s.give_up_ns = hp_clock_now() + 20 * HP_S;
 	assert_int_equal(hp_loop_timed(s.loop, &timed), HP_OK);
 	assert_int_equal(hp_resolver_new(s.loop, on_found, &s, &r), HP_OK);
-	assert_int_equal(hp_resolver_add(r, "127.0.0.1", 8888, 0, NULL),
-			 HP_OK);
-	assert_int_equal(hp_resolver_add(r, "[::1]:5", 8888, 1, NULL), HP_OK);
+	assert_int_equal(hp_resolver_add(r, &four, 0), HP_OK);
+	assert_int_equal(hp_resolver_add(r, &six, 1), HP_OK);
 	assert_int_equal(s.calls, 0);
 	assert_int_equal(hp_loop_run(s.loop), HP_OK);
 	assert_int_equal(s.calls, 2);
@@ -132,6 +81,11 @@ static void lookups_come_back_through_the_loop(void **state)
 
 static void name_that_fails_is_reported_and_asked_again(void **state)
 {
+	/* A label longer than 63 bytes fails without asking anybody. */
+	static const struct hp_server bad = {
+		"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+		"ffffffffffgggggggggg", 8888,
+	};
 	struct seen s = { .want = 2 };
 	struct hp_loop_timed timed = { give_up, stop, &s };
 	uint64_t start = hp_clock_now();
@@ -143,11 +97,7 @@ static void name_that_fails_is_reported_and_asked_again(void **state)
 	s.give_up_ns = start + 20 * HP_S;
 	assert_int_equal(hp_loop_timed(s.loop, &timed), HP_OK);
 	assert_int_equal(hp_resolver_new(s.loop, on_found, &s, &r), HP_OK);
-	/* A label longer than 63 bytes fails without asking anybody. */
-	assert_int_equal(hp_resolver_add(r,
-			 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
-			 "ffffffffffgggggggggg.invalid", 8888, 0, NULL),
-			 HP_OK);
+	assert_int_equal(hp_resolver_add(r, &bad, 0), HP_OK);
 	assert_int_equal(hp_loop_run(s.loop), HP_OK);
 	assert_int_equal(s.calls, 2);
 	assert_true(s.failed[0]);
@@ -158,6 +108,7 @@ static void name_that_fails_is_reported_and_asked_again(void **state)
 
 static void resolver_may_go_while_a_lookup_runs(void **state)
 {
+	static const struct hp_server four = { "127.0.0.1", 1 };
 	struct seen s = { .want = 1 };
 	struct hp_resolver *r;
 
@@ -167,8 +118,7 @@ static void resolver_may_go_while_a_lookup_runs(void **state)
 		assert_non_null(s.loop);
 		assert_int_equal(hp_resolver_new(s.loop, on_found, &s, &r),
 				 HP_OK);
-		assert_int_equal(hp_resolver_add(r, "127.0.0.1", 1, 0, NULL),
-				 HP_OK);
+		assert_int_equal(hp_resolver_add(r, &four, 0), HP_OK);
 		hp_resolver_free(r);
 		hp_loop_free(s.loop);
 	}
@@ -178,8 +128,6 @@ static void resolver_may_go_while_a_lookup_runs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(host_forms_are_read),
-		cmocka_unit_test(host_garbage_is_refused_with_a_cause),
 		cmocka_unit_test(lookups_come_back_through_the_loop),
 		cmocka_unit_test(name_that_fails_is_reported_and_asked_again),
 		cmocka_unit_test(resolver_may_go_while_a_lookup_runs),
