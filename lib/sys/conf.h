@@ -63,6 +63,15 @@ enum hp_err hp_conf_parse(const char *text,
 			  const struct hp_conf_section *sections, size_t n,
 			  void *ctx, struct hp_fault *f) HP_MUST_CHECK;
 
+/* The same for a file; the cause then begins with "FILE:LINE:COLUMN: ". Also
+ * returns what hp_file_load() returns.
+ */
+enum hp_err hp_conf_load(const char *path,
+			 const struct hp_conf_section *sections, size_t n,
+			 void *ctx, struct hp_fault *f) HP_MUST_CHECK;
+/* Puts "FILE:LINE:COLUMN: " in front of the cause in @f (may be NULL). */
+void hp_fault_in_file(struct hp_fault *f, const char *path);
+
 /* Value parsers: HP_OK, or HP_ERR_FORMAT with cause and remedy in @f and @out
  * untouched. Decimal numbers from @min to @max:
  */

@@ -32,7 +32,7 @@
 #include "member/cert.h"
 #include "member/judge.h"
 #include "member/network.h"
-#include "sys/file.h"
+#include "sys/disk.h"
 
 #define HP_STORE_MTU 1408
 /* Most networks on one host, and [Peer] sections and prefixes of one. */

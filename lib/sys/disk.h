@@ -4,8 +4,8 @@
  * read a secret, written by rename, directories for the owner alone, and lock
  * files.
  */
-#ifndef HP_SYS_FILE_H
-#define HP_SYS_FILE_H
+#ifndef HP_SYS_DISK_H
+#define HP_SYS_DISK_H
 
 #include <stdbool.h>
 #include <stddef.h>
