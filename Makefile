@@ -59,7 +59,7 @@ hptund_src           := $(wildcard tund/*.c)
 hptun-rendezvous_src := $(wildcard rendezvous/*.c)
 hptun_src            := $(wildcard tools/hptun/*.c tools/*.c)
 hptunctl_src         := $(wildcard tools/hptunctl/*.c tools/*.c)
-built    := $(foreach p,$(programs),$(if $($(p)_src),$(B)/$(p)))
+built    := $(foreach p,$(programs),$(if $(filter %/main.c,$($(p)_src)),$(B)/$(p)))
 
 unit_src    := $(wildcard tests/unit/test_*.c)
 unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c))

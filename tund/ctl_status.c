@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/* What the engine knows, as JSON. The form is documented in hptunctl(8), and
+ * scripts rely on it: add, never change.
+ */
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/time.h"
+#include "ctl_client.h"
+#include "member/cert.h"
+#include "member/judge.h"
+#include "sys/conf.h"
+
+static json_t *ms_json(uint64_t ns)
+{
+	return ns ? json_real((double)ns / (double)HP_MS) : json_null();
+}
+
+static json_t *addr_json(const struct hp_addr *a)
+{
+	char text[HP_ADDR_TEXT];
+
+	return a->family == HP_AF_NONE ? json_null()
+				       : json_string(hp_addr_text(a, text));
+}
+
+static json_t *ip_json(const struct hp_addr *a)
+{
+	char text[HP_ADDR_TEXT];
+
+	return a->family == HP_AF_NONE ? json_null()
+				       : json_string(hp_addr_ip_text(a, text));
+}
+
+/* From @from to @to, in ms; null when one of them did not happen. */
+static json_t *span_json(uint64_t from_ns, uint64_t to_ns)
+{
+	if (!from_ns || to_ns < from_ns)
+		return json_null();
+	return json_real((double)(to_ns - from_ns) / (double)HP_MS);
+}
+
+bool ctl_peer_connected(const struct hp_node_peer_info *p)
+{
+	return p->state == HP_PEER_DIRECT || p->state == HP_PEER_RELAYED;
+}
+
+json_t *ctl_server_json(const struct hp_node_server_info *s)
+{
+	json_t *seen = json_array();
+
+	if (s->seen4.family != HP_AF_NONE)
+		json_array_append_new(seen, addr_json(&s->seen4));
+	if (s->seen6.family != HP_AF_NONE)
+		json_array_append_new(seen, addr_json(&s->seen6));
+	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:s?}",
+			 "server", s->name,
+			 "state", hp_server_state_text(s->state),
+			 "address", addr_json(&s->addr),
+			 "seen", seen,
+			 "mapping", hp_mapping_text(s->mapping),
+			 "rtt_ms", ms_json(s->rtt_ns),
+			 "cause", s->refused ? hp_err_name(s->refused) : NULL);
+}
+
+json_t *ctl_path_json(const struct hp_node_peer_info *p)
+{
+	const char *kind = p->path.channel ? "relayed"
+			   : p->lan	   ? "lan"
+					   : "direct";
+
+	if (!hp_path_set(&p->path))
+		return json_null();
+	return json_pack("{s:s, s:o, s:i, s:s?}", "kind", kind, "remote",
+			 addr_json(&p->path.remote), "family",
+			 (int)p->path.remote.family, "via", p->server);
+}
+
+static json_t *key_json(const struct hp_public *key)
+{
+	static const struct hp_public unknown;
+	char text[HP_KEY_TEXT];
+
+	return hp_public_eq(key, &unknown)
+		       ? json_null()
+		       : json_string(hp_public_text(key, text));
+}
+
+json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
+{
+	json_t *handshake = json_null();
+
+	if (p->handshake_ns)
+		handshake = json_integer((json_int_t)(
+			hp_time_since(now_ns, p->handshake_ns) / HP_S));
+	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:b, s:o, s:s?, s:o,"
+			 " s:o, s:I, s:I, s:i, s:s?, s:o, s:o}",
+			 "name", p->name,
+			 "public_key", key_json(&p->key),
+			 "address", ip_json(&p->addr4),
+			 "address6", ip_json(&p->addr6),
+			 "state", hp_peer_state_text(p->state),
+			 "wanted", (int)p->wanted,
+			 "path", ctl_path_json(p),
+			 "why", p->why,
+			 "rtt_ms", ms_json(p->rtt_ns),
+			 "last_handshake_s", handshake,
+			 "rx_bytes", (json_int_t)p->rx_bytes,
+			 "tx_bytes", (json_int_t)p->tx_bytes,
+			 "mtu", (int)p->mtu,
+			 "cause", p->cause ? hp_err_name(p->cause) : NULL,
+			 "session_ms", span_json(p->connect_ns, p->session_ns),
+			 "direct_ms", span_json(p->connect_ns, p->direct_ns));
+}
+
+json_t *ctl_self_json(const struct ctl_cfg *cfg)
+{
+	struct hp_addr a4 = hp_node_addr4(cfg->node);
+	struct hp_addr a6 = hp_node_addr6(cfg->node);
+	struct ctl_facts facts = { 0 };
+	json_t *addrs = json_array();
+
+	cfg->facts(cfg->ctx, &facts);
+	if (a4.family != HP_AF_NONE)
+		json_array_append_new(addrs, ip_json(&a4));
+	if (a6.family != HP_AF_NONE)
+		json_array_append_new(addrs, ip_json(&a6));
+	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:i, s:s}",
+			 "network", cfg->network,
+			 "name", hp_node_identity(cfg->node)->cert.grant.name,
+			 "addresses", addrs,
+			 "prefix", facts.prefix,
+			 "device", facts.device,
+			 "mtu", (int)facts.mtu,
+			 "port", (int)facts.port,
+			 "version", cfg->version);
+}
+
+json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
+{
+	json_t *status = ctl_self_json(cfg);
+	json_t *servers = json_array(), *peers = json_array();
+	struct hp_node_server_info server;
+	struct hp_node_peer_info peer;
+	struct ctl_facts facts = { 0 };
+
+	cfg->facts(cfg->ctx, &facts);
+	json_object_set_new(status, "uptime_s",
+			    json_integer((json_int_t)(
+				    hp_time_since(now_ns, facts.started_ns) /
+				    HP_S)));
+	for (unsigned int i = 0; i < hp_node_server_count(cfg->node); i++) {
+		hp_node_server_get(cfg->node, i, &server);
+		json_array_append_new(servers, ctl_server_json(&server));
+	}
+	for (size_t i = 0; i < hp_node_peer_count(cfg->node); i++) {
+		hp_node_peer_get(cfg->node, i, now_ns, &peer);
+		json_array_append_new(peers, ctl_peer_json(&peer, now_ns));
+	}
+	json_object_set_new(status, "rendezvous", servers);
+	json_object_set_new(status, "peers", peers);
+	return status;
+}
+
+const char *ctl_nearest(const struct hp_node *n, const char *name)
+{
+	const struct hp_judge *judge = hp_node_judge(n);
+	size_t count = hp_judge_pin_count(judge);
+	const char **list = calloc(count + 1, sizeof(*list));
+	const char *nearest;
+
+	if (!list)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		list[i] = hp_judge_pin(judge, i)->name;
+	nearest = hp_suggest(name, list, count);
+	free(list);
+	return nearest && strcasecmp(nearest, name) != 0 ? nearest : NULL;
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The operation "up": connect to some peers, or to all members; tell what
+ * happens as it happens; and end with success once they answer, or with the
+ * reason why they do not.
+ *
+ *	named peers:  wait until each is connected
+ *	all members:  wait until a server knows us, a moment for the list of
+ *	              members to come, and until nobody is connecting any more
+ *	then, for a moment more, until relayed peers are direct, so that who
+ *	watches sees both
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "ctl_client.h"
+#include "member/network.h"
+
+#define TIMEOUT_MS_DEFAULT 30000
+#define TIMEOUT_MS_MAX (3600 * 1000)
+#define DIRECT_MS_DEFAULT 1000
+/* From registration until the members that are online are surely known: the
+ * list, and a round trip to each.
+ */
+#define SETTLE_NS (300 * HP_MS)
+
+struct up {
+	struct ctl_told *told;
+	char (*peer)[HP_NAME_TEXT]; /* NULL: all members */
+	size_t n;
+	uint64_t next_ns; /* when to look again */
+	uint64_t end_ns;
+	uint64_t direct_ns;	/* patience with relayed peers */
+	uint64_t registered_ns; /* when a server first knew us; 0: not yet */
+	uint64_t settled_ns;	/* when all were connected; 0: not yet */
+};
+
+/* What was found out about the peers in one turn. */
+struct tally {
+	bool pending;
+	bool relayed;
+	bool refused;
+	struct hp_node_peer_info worst; /* the first that is not connected */
+};
+
+static void up_free(void *state)
+{
+	struct up *u = state;
+
+	ctl_told_free(u->told);
+	free(u->peer);
+	free(u);
+}
+
+static void count_peer(struct ctl_client *c, struct tally *t,
+		       const struct hp_node_peer_info *p, uint64_t now_ns)
+{
+	struct up *u = c->state;
+	bool refused = p->state == HP_PEER_REFUSED;
+	/* Without names, who is not there is not waited for. */
+	bool waits = u->peer ? !ctl_peer_connected(p)
+			     : p->state == HP_PEER_CONNECTING;
+
+	ctl_tell_peer(c, u->told, p, now_ns);
+	if (p->state == HP_PEER_RELAYED)
+		t->relayed = true;
+	if (u->peer && refused)
+		t->refused = true;
+	if (waits && (!t->pending || refused))
+		t->worst = *p;
+	t->pending |= waits;
+}
+
+static struct tally count_peers(struct ctl_client *c, uint64_t now_ns)
+{
+	const struct hp_node *node = c->cfg->node;
+	struct up *u = c->state;
+	struct hp_node_peer_info p;
+	struct tally t = { 0 };
+
+	for (size_t i = 0; i < u->n; i++)
+		if (!hp_node_peer_find(node, u->peer[i], now_ns, &p))
+			count_peer(c, &t, &p, now_ns);
+	for (size_t i = 0; !u->peer && i < hp_node_peer_count(node); i++) {
+		hp_node_peer_get(node, i, now_ns, &p);
+		if (p.name[0])
+			count_peer(c, &t, &p, now_ns);
+	}
+	return t;
+}
+
+/* The best state of any server, that server in @out. */
+static enum hp_server_state best_server(const struct hp_node *node,
+					struct hp_node_server_info *out)
+{
+	static const int rank[] = {
+		[HP_SERVER_UNRESOLVED] = 0, [HP_SERVER_REFUSED] = 1,
+		[HP_SERVER_LOST] = 2,	    [HP_SERVER_TRYING] = 3,
+		[HP_SERVER_REGISTERED] = 4,
+	};
+	struct hp_node_server_info s;
+
+	memset(out, 0, sizeof(*out));
+	for (unsigned int i = 0; i < hp_node_server_count(node); i++) {
+		hp_node_server_get(node, i, &s);
+		if (!i || rank[s.state] > rank[out->state])
+			*out = s;
+	}
+	return out->state;
+}
+
+static void fail_server(struct ctl_client *c,
+			const struct hp_node_server_info *s)
+{
+	char addr[HP_ADDR_TEXT], remedy[sizeof(((struct hp_fault *)0)->remedy)];
+	const char *reason = "rendezvous";
+	struct hp_fault f;
+
+	switch (s->state) {
+	case HP_SERVER_UNRESOLVED:
+		hp_fault_set(&f, HP_ERR_UNKNOWN,
+			     "check the name, and this host's DNS",
+			     "the name of the rendezvous, %s, has no address",
+			     s->name ? s->name : "(none configured)");
+		break;
+	case HP_SERVER_REFUSED:
+		hp_fault_set(&f, s->refused,
+			     "ask who runs it to allow this network",
+			     "the rendezvous %s refuses this network: %s",
+			     s->name, hp_err_name(s->refused));
+		reason = "denied";
+		break;
+	case HP_SERVER_TRYING:
+	case HP_SERVER_LOST:
+	case HP_SERVER_REGISTERED:
+		snprintf(remedy, sizeof(remedy),
+			 "open port %u, protocol UDP, for incoming packets in "
+			 "the cloud firewall (security group) of the server "
+			 "and on the server itself; check that "
+			 "hptun-rendezvous runs there",
+			 (unsigned int)s->addr.port);
+		hp_fault_set(&f, HP_ERR_AGAIN, remedy,
+			     "no answer from the rendezvous %s (%s)", s->name,
+			     hp_addr_text(&s->addr, addr));
+		break;
+	}
+	ctl_fail(c, reason, &f);
+}
+
+static void fail_offline(struct ctl_client *c,
+			 const struct hp_node_peer_info *p)
+{
+	static const struct hp_public unknown;
+	const char *near = ctl_nearest(c->cfg->node, p->name);
+	struct hp_fault f;
+
+	if (hp_public_eq(&p->key, &unknown) && near) {
+		hp_fault_set(&f, HP_ERR_UNKNOWN, "",
+			     "nobody called \"%s\" is online; did you mean "
+			     "\"%s\"?", p->name, near);
+		snprintf(f.remedy, sizeof(f.remedy), "hptun up --peer %s",
+			 near);
+		ctl_fail(c, "unknown", &f);
+		return;
+	}
+	hp_fault_set(&f, HP_ERR_UNKNOWN,
+		     "check the name; start it there with: hptun up",
+		     "%s is offline: the rendezvous does not know it now",
+		     p->name);
+	ctl_fail(c, "offline", &f);
+}
+
+/* A peer is refused at once; all else is judged when the time is up. */
+static void fail_peer(struct ctl_client *c, const struct hp_node_peer_info *p)
+{
+	const char *reason = "path";
+	struct hp_fault f;
+
+	switch (p->state) {
+	case HP_PEER_OFFLINE:
+		fail_offline(c, p);
+		return;
+	case HP_PEER_REFUSED:
+		hp_fault_set(&f, p->cause,
+			     p->cause == HP_ERR_EXPIRED
+				     ? "invite it again"
+				     : "if it was set up anew, revoke it and "
+				       "invite it again",
+			     "the certificate of %s was refused: %s", p->name,
+			     hp_err_name(p->cause));
+		reason = "certificate";
+		break;
+	case HP_PEER_LOST:
+		hp_fault_set(&f, HP_ERR_AGAIN,
+			     "look at hptunctl status on both hosts",
+			     "%s answered before, but is silent now", p->name);
+		break;
+	case HP_PEER_IDLE:
+	case HP_PEER_CONNECTING:
+	case HP_PEER_RELAYED:
+	case HP_PEER_DIRECT:
+		hp_fault_set(&f, HP_ERR_AGAIN,
+			     "look at hptunctl status on both hosts",
+			     "no path to %s: %s", p->name,
+			     p->why ? p->why : "it does not answer");
+		break;
+	}
+	ctl_fail(c, reason, &f);
+}
+
+static void up_done(struct ctl_client *c, uint64_t now_ns)
+{
+	json_t *doc = ctl_self_json(c->cfg), *peers = json_array();
+	const struct up *u = c->state;
+	struct hp_node_peer_info p;
+
+	for (size_t i = 0; i < u->n; i++)
+		if (!hp_node_peer_find(c->cfg->node, u->peer[i], now_ns, &p))
+			json_array_append_new(peers, ctl_peer_json(&p, now_ns));
+	for (size_t i = 0; !u->peer && i < hp_node_peer_count(c->cfg->node);
+	     i++) {
+		hp_node_peer_get(c->cfg->node, i, now_ns, &p);
+		if (p.name[0])
+			json_array_append_new(peers, ctl_peer_json(&p, now_ns));
+	}
+	json_object_set_new(doc, "peers", peers);
+	ctl_end(c, doc);
+}
+
+/* True while members may still turn up that are online already. */
+static bool list_may_grow(const struct up *u, uint64_t now_ns)
+{
+	if (u->peer)
+		return false;
+	return !u->registered_ns || now_ns < u->registered_ns + SETTLE_NS;
+}
+
+/* Ends the task, or sets when to look again. */
+static void up_turn(struct ctl_client *c, uint64_t now_ns)
+{
+	struct up *u = c->state;
+	struct hp_node_server_info server;
+	enum hp_server_state state;
+	bool over = now_ns >= u->end_ns;
+	struct tally t;
+
+	ctl_tell_servers(c, u->told);
+	state = best_server(c->cfg->node, &server);
+	if (state == HP_SERVER_REGISTERED && !u->registered_ns)
+		u->registered_ns = now_ns;
+	t = count_peers(c, now_ns);
+	if (t.refused) {
+		fail_peer(c, &t.worst);
+	} else if (t.pending || list_may_grow(u, now_ns)) {
+		u->settled_ns = 0;
+		u->next_ns = u->end_ns;
+		if (!u->peer && u->registered_ns && !t.pending)
+			u->next_ns = hp_time_min(u->end_ns, u->registered_ns +
+							    SETTLE_NS);
+		if (state == HP_SERVER_REFUSED ||
+		    (over && state != HP_SERVER_REGISTERED))
+			fail_server(c, &server);
+		else if (over && t.pending)
+			fail_peer(c, &t.worst);
+		else if (over)
+			up_done(c, now_ns);
+	} else {
+		if (!u->settled_ns)
+			u->settled_ns = now_ns;
+		u->next_ns = hp_time_min(u->end_ns,
+					 u->settled_ns + u->direct_ns);
+		if (!t.relayed || now_ns >= u->next_ns)
+			up_done(c, now_ns);
+	}
+}
+
+static uint64_t up_deadline(const struct ctl_client *c)
+{
+	return ((const struct up *)c->state)->next_ns;
+}
+
+static const struct ctl_task up_task = {
+	.turn = up_turn,
+	.deadline = up_deadline,
+	.free = up_free,
+};
+
+/* A whole number of ms from 0 to @max in the request, else @otherwise. */
+static uint64_t ms_of(const json_t *req, const char *key, json_int_t otherwise,
+		      json_int_t max)
+{
+	const json_t *v = json_object_get(req, key);
+	json_int_t ms = json_is_integer(v) ? json_integer_value(v) : otherwise;
+
+	if (ms < 0)
+		ms = 0;
+	return (uint64_t)(ms > max ? max : ms) * HP_MS;
+}
+
+static enum hp_err want(struct hp_node *node, const char *text,
+			char out[HP_NAME_TEXT], uint64_t now_ns,
+			struct hp_fault *f)
+{
+	enum hp_err err = hp_name_parse(text, out, f);
+
+	if (err)
+		return err;
+	err = hp_node_want(node, out, now_ns);
+	if (err == HP_ERR_EXISTS)
+		return hp_fault_set(f, err, "name the other host",
+				    "%s is this node itself", out);
+	if (err)
+		return hp_fault_set(f, err, "", "%s: %s", out,
+				    hp_err_name(err));
+	return HP_OK;
+}
+
+/* Fills @u->peer from the request, and tells the engine. */
+static enum hp_err want_peers(struct ctl_client *c, struct up *u,
+			      const json_t *peers, uint64_t now_ns,
+			      struct hp_fault *f)
+{
+	size_t n = json_array_size(peers);
+	enum hp_err err = HP_OK;
+
+	if (!n) {
+		hp_node_want_all(c->cfg->node, now_ns);
+		return HP_OK;
+	}
+	u->peer = calloc(n, sizeof(*u->peer));
+	if (!u->peer)
+		return hp_fault_set(f, HP_ERR_NOMEM, "", "out of memory");
+	for (; u->n < n && !err; u->n++) {
+		const char *text = json_string_value(json_array_get(peers,
+								    u->n));
+
+		if (!text)
+			return hp_fault_set(f, HP_ERR_FORMAT, "",
+					    "\"peers\" holds names only");
+		err = want(c->cfg->node, text, u->peer[u->n], now_ns, f);
+	}
+	return err;
+}
+
+void ctl_up(struct ctl_client *c, const json_t *req, uint64_t now_ns)
+{
+	struct up *u = calloc(1, sizeof(*u));
+	struct hp_fault f = { 0 };
+
+	if (u)
+		u->told = ctl_told_new();
+	if (!u || !u->told) {
+		free(u);
+		ctl_say(c, NULL);
+		return;
+	}
+	c->task = &up_task;
+	c->state = u;
+	u->direct_ns = ms_of(req, "direct_ms", DIRECT_MS_DEFAULT,
+			     TIMEOUT_MS_MAX);
+	u->end_ns = now_ns + ms_of(req, "timeout_ms", TIMEOUT_MS_DEFAULT,
+				   TIMEOUT_MS_MAX);
+	u->next_ns = u->end_ns;
+	if (want_peers(c, u, json_object_get(req, "peers"), now_ns, &f))
+		ctl_fail(c, "unknown", &f);
+	else if (json_is_false(json_object_get(req, "wait")))
+		up_done(c, now_ns);
+	else
+		up_turn(c, now_ns);
+}
