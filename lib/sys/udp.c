@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ICMP errors never reach us: without IP_RECVERR the kernel does not report
+ * them on unconnected sockets, so that nobody outside can make a send fail.
+ * What a send does return (no route, no such source, a packet filter) concerns
+ * one destination and is handed up as such.
+ */
+#include "sys/udp.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the kernel holds for us while we are busy: 20 ms at 1.6 Gbit/s. */
+#define BUFFER_LEN (4 << 20)
+/* How often a free port of one family may turn out taken in the other. */
+#define PORT_TRIES 32
+#define SEND_WAIT_MS 10
+
+union control {
+	struct cmsghdr align;
+	uint8_t room[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+		     CMSG_SPACE(sizeof(int))];
+};
+
+/* One datagram as the kernel wants it described. */
+struct slot {
+	struct sockaddr_storage name;
+	struct iovec iov;
+	union control control;
+};
+
+struct lane {
+	struct mmsghdr msg[HP_BATCH];
+	struct slot slot[HP_BATCH];
+	size_t n;
+};
+
+struct hp_udp_batch {
+	struct lane out4;
+	struct lane out6;
+	struct lane in;
+};
+
+socklen_t hp_addr_to_sockaddr(const struct hp_addr *a,
+			      struct sockaddr_storage *out)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+
+	if (a->family == HP_AF_4) {
+		*in = (struct sockaddr_in){
+			.sin_family = AF_INET,
+			.sin_port = htons(a->port),
+		};
+		memcpy(&in->sin_addr, a->ip, 4);
+		return sizeof(*in);
+	}
+	*in6 = (struct sockaddr_in6){
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(a->port),
+		.sin6_scope_id = a->scope,
+	};
+	memcpy(&in6->sin6_addr, a->ip, 16);
+	return sizeof(*in6);
+}
+
+struct hp_addr hp_addr_from_sockaddr(const struct sockaddr *sa)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+	struct hp_addr a = { 0 };
+
+	if (sa->sa_family == AF_INET)
+		return hp_addr_of(HP_AF_4, (const uint8_t *)&in->sin_addr,
+				  ntohs(in->sin_port));
+	if (sa->sa_family == AF_INET6) {
+		a = hp_addr_of(HP_AF_6, in6->sin6_addr.s6_addr,
+			       ntohs(in6->sin6_port));
+		if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+			a.scope = in6->sin6_scope_id;
+	}
+	return a;
+}
+
+static int set_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+/* Above the system's limit where we may, else up to it. */
+static void set_buffers(int fd)
+{
+	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_LEN) < 0)
+		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_LEN);
+	if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_LEN) < 0)
+		(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_LEN);
+}
+
+/* The fragments of a datagram too long for its path still arrive, as they do
+ * with WireGuard's own module: a tunnel must not go silent over a small MTU.
+ */
+static int set_options(int fd, int family, uint32_t mark)
+{
+	set_buffers(fd);
+	if (mark && set_int(fd, SOL_SOCKET, SO_MARK, (int)mark) < 0)
+		return -1;
+	if (family == AF_INET)
+		return set_int(fd, IPPROTO_IP, IP_PKTINFO, 1) |
+		       set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER,
+			       IP_PMTUDISC_DONT);
+	return set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) |
+	       set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) |
+	       set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+		       IPV6_PMTUDISC_DONT);
+}
+
+/* A bound socket, or -1 with errno. */
+static int bind_one(int family, uint16_t port, uint32_t mark)
+{
+	struct sockaddr_storage ss;
+	struct hp_addr any = {
+		.family = family == AF_INET ? HP_AF_4 : HP_AF_6,
+		.port = port,
+	};
+	socklen_t len = hp_addr_to_sockaddr(&any, &ss);
+	int saved, fd;
+
+	fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	if (!set_options(fd, family, mark) &&
+	    !bind(fd, (struct sockaddr *)&ss, len))
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static uint16_t bound_port(int fd)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
+		return 0;
+	return hp_addr_from_sockaddr((struct sockaddr *)&ss).port;
+}
+
+/* The host does not have this family at all. */
+static bool family_missing(int err)
+{
+	return err == EAFNOSUPPORT || err == EADDRNOTAVAIL ||
+	       err == EPROTONOSUPPORT;
+}
+
+/* One try; false with errno. */
+static bool open_pair(struct hp_udp *u, uint16_t port, uint32_t mark)
+{
+	*u = HP_UDP_CLOSED;
+	u->fd4 = bind_one(AF_INET, port, mark);
+	if (u->fd4 < 0 && !family_missing(errno))
+		return false;
+	u->port = u->fd4 < 0 ? port : bound_port(u->fd4);
+	u->fd6 = bind_one(AF_INET6, u->port, mark);
+	if (u->fd6 >= 0) {
+		u->port = bound_port(u->fd6);
+		return true;
+	}
+	return u->fd4 >= 0 && family_missing(errno);
+}
+
+enum hp_err hp_udp_open(struct hp_udp *u, uint16_t port, uint32_t mark,
+			struct hp_fault *f)
+{
+	int tries = port ? 1 : PORT_TRIES;
+	int saved = 0;
+
+	while (tries--) {
+		if (open_pair(u, port, mark))
+			return HP_OK;
+		saved = errno;
+		hp_udp_close(u);
+		if (saved != EADDRINUSE)
+			break;
+	}
+	errno = saved;
+	if (saved == EADDRINUSE)
+		return hp_fault_set(f, HP_ERR_EXISTS,
+				    "choose another port, or 0 for a free one",
+				    "UDP port %u is in use", port);
+	return hp_fault_set(f, HP_ERR_IO, "", "cannot open UDP port %u: %s",
+			    port, strerror(saved));
+}
+
+void hp_udp_close(struct hp_udp *u)
+{
+	if (u->fd4 >= 0)
+		close(u->fd4);
+	if (u->fd6 >= 0)
+		close(u->fd6);
+	*u = HP_UDP_CLOSED;
+}
+
+enum hp_err hp_udp_mark(const struct hp_udp *u, uint32_t mark)
+{
+	if (u->fd4 >= 0 && set_int(u->fd4, SOL_SOCKET, SO_MARK, (int)mark) < 0)
+		return HP_ERR_IO;
+	if (u->fd6 >= 0 && set_int(u->fd6, SOL_SOCKET, SO_MARK, (int)mark) < 0)
+		return HP_ERR_IO;
+	return HP_OK;
+}
+
+static void add_cmsg(struct msghdr *m, int level, int type, const void *p,
+		     size_t len)
+{
+	struct cmsghdr *c;
+
+	c = (struct cmsghdr *)((uint8_t *)m->msg_control + m->msg_controllen);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), p, len);
+	m->msg_controllen += CMSG_SPACE(len);
+}
+
+/* Source address of @local; none when it is not of the remote's family. */
+static void add_source(struct msghdr *m, const struct hp_path *path)
+{
+	struct in_pktinfo in = { 0 };
+	struct in6_pktinfo in6 = { 0 };
+
+	if (path->local.family != path->remote.family)
+		return;
+	if (path->local.family == HP_AF_4) {
+		memcpy(&in.ipi_spec_dst, path->local.ip, 4);
+		add_cmsg(m, IPPROTO_IP, IP_PKTINFO, &in, sizeof(in));
+		return;
+	}
+	memcpy(&in6.ipi6_addr, path->local.ip, 16);
+	in6.ipi6_ifindex = path->remote.scope;
+	add_cmsg(m, IPPROTO_IPV6, IPV6_PKTINFO, &in6, sizeof(in6));
+}
+
+static void describe(struct msghdr *m, struct slot *s,
+		     const struct hp_path *path, int ttl, const void *buf,
+		     size_t len)
+{
+	bool v4 = path->remote.family == HP_AF_4;
+
+	s->iov = (struct iovec){ .iov_base = (void *)(uintptr_t)buf,
+				 .iov_len = len };
+	*m = (struct msghdr){
+		.msg_name = &s->name,
+		.msg_namelen = hp_addr_to_sockaddr(&path->remote, &s->name),
+		.msg_iov = &s->iov,
+		.msg_iovlen = 1,
+		.msg_control = &s->control,
+	};
+	add_source(m, path);
+	if (ttl)
+		add_cmsg(m, v4 ? IPPROTO_IP : IPPROTO_IPV6,
+			 v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+	if (!m->msg_controllen)
+		m->msg_control = NULL;
+}
+
+/* The source that @m names may have left this host since. */
+static bool source_gone(const struct msghdr *m, int err)
+{
+	return m->msg_controllen &&
+	       (err == EINVAL || err == EADDRNOTAVAIL || err == ENETUNREACH ||
+		err == EHOSTUNREACH || err == ENODEV);
+}
+
+static int fd_for(const struct hp_udp *u, const struct hp_path *path)
+{
+	return path->remote.family == HP_AF_4 ? u->fd4 :
+	       path->remote.family == HP_AF_6 ? u->fd6 : -1;
+}
+
+enum hp_err hp_udp_send(const struct hp_udp *u, const struct hp_path *path,
+			int ttl, const void *buf, size_t len)
+{
+	struct hp_path any = *path;
+	struct slot s;
+	struct msghdr m;
+	int fd = fd_for(u, path);
+
+	if (fd < 0) {
+		errno = EAFNOSUPPORT;
+		return HP_ERR_IO;
+	}
+	describe(&m, &s, path, ttl, buf, len);
+	if (sendmsg(fd, &m, 0) >= 0)
+		return HP_OK;
+	if (hp_path_set(path) && path->local.family != HP_AF_NONE &&
+	    source_gone(&m, errno)) {
+		any.local = (struct hp_addr){ 0 };
+		describe(&m, &s, &any, ttl, buf, len);
+		if (sendmsg(fd, &m, 0) >= 0)
+			return HP_OK;
+	}
+	return errno == EAGAIN || errno == ENOBUFS ? HP_ERR_AGAIN : HP_ERR_IO;
+}
+
+struct hp_udp_batch *hp_udp_batch_new(void)
+{
+	return calloc(1, sizeof(struct hp_udp_batch));
+}
+
+void hp_udp_batch_free(struct hp_udp_batch *b)
+{
+	free(b);
+}
+
+bool hp_udp_batch_add(struct hp_udp_batch *b, const struct hp_path *path,
+		      const struct hp_pkt *pkt)
+{
+	struct lane *l = path->remote.family == HP_AF_4 ? &b->out4 : &b->out6;
+
+	if (l->n == HP_BATCH)
+		return false;
+	describe(&l->msg[l->n].msg_hdr, &l->slot[l->n], path, 0, pkt->data,
+		 pkt->len);
+	l->n++;
+	return true;
+}
+
+/* Waits for room in the buffer of @fd; false when the time is used up. */
+static bool wait_room(int fd, int *wait_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	if (*wait_ms <= 0)
+		return false;
+	/* The clock is not worth reading here: count each wait in full. */
+	if (poll(&p, 1, *wait_ms) <= 0)
+		*wait_ms = 0;
+	--*wait_ms;
+	return true;
+}
+
+/* The kernel stops at the first datagram that it cannot send. That one gets a
+ * second chance without its source address, and is left out.
+ */
+static size_t send_lane(struct lane *l, int fd)
+{
+	int wait_ms = SEND_WAIT_MS, done;
+	size_t at = 0, lost = 0;
+
+	while (at < l->n) {
+		done = sendmmsg(fd, l->msg + at, (unsigned int)(l->n - at), 0);
+		if (done > 0) {
+			at += (size_t)done;
+			continue;
+		}
+		if (errno == EINTR || (errno == EAGAIN &&
+				       wait_room(fd, &wait_ms)))
+			continue;
+		if (source_gone(&l->msg[at].msg_hdr, errno)) {
+			l->msg[at].msg_hdr.msg_control = NULL;
+			l->msg[at].msg_hdr.msg_controllen = 0;
+			continue;
+		}
+		lost++;
+		at++;
+	}
+	l->n = 0;
+	return lost;
+}
+
+size_t hp_udp_batch_send(struct hp_udp_batch *b, const struct hp_udp *u)
+{
+	return send_lane(&b->out4, u->fd4) + send_lane(&b->out6, u->fd6);
+}
+
+/* The address of ours that the datagram was sent to. */
+static struct hp_addr local_of(struct msghdr *m)
+{
+	struct in6_pktinfo in6;
+	struct in_pktinfo in;
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			memcpy(&in, CMSG_DATA(c), sizeof(in));
+			return hp_addr_of(HP_AF_4,
+					  (const uint8_t *)&in.ipi_spec_dst, 0);
+		}
+		if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&in6, CMSG_DATA(c), sizeof(in6));
+			return hp_addr_of(HP_AF_6, in6.ipi6_addr.s6_addr, 0);
+		}
+	}
+	return (struct hp_addr){ 0 };
+}
+
+static void prepare(struct lane *l, const struct hp_pkt *pkts, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct slot *s = &l->slot[i];
+
+		assert(pkts[i].len == 0);
+		s->iov = (struct iovec){ .iov_base = pkts[i].data,
+					 .iov_len = pkts[i].tail };
+		l->msg[i].msg_hdr = (struct msghdr){
+			.msg_name = &s->name,
+			.msg_namelen = sizeof(s->name),
+			.msg_iov = &s->iov,
+			.msg_iovlen = 1,
+			.msg_control = &s->control,
+			.msg_controllen = sizeof(s->control),
+		};
+	}
+}
+
+size_t hp_udp_batch_recv(struct hp_udp_batch *b, int fd, struct hp_pkt *pkts,
+			 struct hp_path *from, size_t n)
+{
+	struct lane *l = &b->in;
+	int got;
+	int i;
+
+	assert(n <= HP_BATCH);
+	if (fd < 0)
+		return 0;
+	prepare(l, pkts, n);
+	got = recvmmsg(fd, l->msg, (unsigned int)n, MSG_DONTWAIT, NULL);
+	for (i = 0; i < got; i++) {
+		struct msghdr *m = &l->msg[i].msg_hdr;
+
+		from[i] = (struct hp_path){
+			.remote = hp_addr_from_sockaddr(m->msg_name),
+			.local = local_of(m),
+		};
+		if (!(m->msg_flags & MSG_TRUNC))
+			(void)hp_pkt_put(&pkts[i], l->msg[i].msg_len);
+	}
+	return got < 0 ? 0 : (size_t)got;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The UDP port of a node: an IPv4 and an IPv6 socket bound to one number, and
+ * batches of datagrams in and out. Each datagram comes with, and goes by, a
+ * struct hp_path: a reply leaves from the address that the question came to.
+ * The relay header is the callers' business; here a path's channel is not
+ * looked at.
+ */
+#ifndef HP_SYS_UDP_H
+#define HP_SYS_UDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/path.h"
+#include "base/pkt.h"
+
+/**
+ * struct hp_udp - Two sockets on one port
+ * @fd4:  IPv4, -1 when this host has none; not blocking
+ * @fd6:  IPv6 only, -1 when this host has none; not blocking
+ * @port: the port of both
+ *
+ * Sending and receiving is safe from several threads at once; opening and
+ * closing is not.
+ */
+struct hp_udp {
+	int fd4;
+	int fd6;
+	uint16_t port;
+};
+
+#define HP_UDP_CLOSED ((struct hp_udp){ .fd4 = -1, .fd6 = -1 })
+
+/**
+ * hp_udp_open() - Bind both families on all addresses
+ * @u:    filled; HP_UDP_CLOSED on error
+ * @port: 0: one that is free in both families
+ * @mark: fwmark of what is sent, 0: none
+ *
+ * A host without one of the families gets the other alone.
+ *
+ * Return: HP_OK; HP_ERR_EXISTS when the port is taken; HP_ERR_IO.
+ */
+enum hp_err hp_udp_open(struct hp_udp *u, uint16_t port, uint32_t mark,
+			struct hp_fault *f) HP_MUST_CHECK;
+void hp_udp_close(struct hp_udp *u);
+/* Sets the fwmark of what is sent from now on; HP_ERR_IO. */
+enum hp_err hp_udp_mark(const struct hp_udp *u, uint32_t mark) HP_MUST_CHECK;
+
+/**
+ * hp_udp_send() - Send one datagram
+ * @path: to @path->remote, from @path->local when that is set; a source that
+ *        this host no longer has is left to the kernel to choose
+ * @ttl:  time to live (hop limit) of this datagram, 0: the system's
+ *
+ * Return: HP_OK; HP_ERR_AGAIN when the socket's buffer is full; HP_ERR_IO for
+ *         anything else (errno says what): a fact about this path alone.
+ */
+enum hp_err hp_udp_send(const struct hp_udp *u, const struct hp_path *path,
+			int ttl, const void *buf, size_t len) HP_MUST_CHECK;
+
+/* Room for the kernel's message headers of HP_BATCH datagrams each way, made
+ * once; belongs to one thread.
+ */
+struct hp_udp_batch;
+struct hp_udp_batch *hp_udp_batch_new(void);
+void hp_udp_batch_free(struct hp_udp_batch *b);
+
+/* Adds a datagram; @path is copied, the bytes of @pkt must stay until they are
+ * sent. False when the batch holds HP_BATCH already.
+ */
+bool hp_udp_batch_add(struct hp_udp_batch *b, const struct hp_path *path,
+		      const struct hp_pkt *pkt);
+/**
+ * hp_udp_batch_send() - Send all that was added, and empty the batch
+ *
+ * When a socket's buffer is full this waits for it, 10 ms at most in all.
+ *
+ * Return: how many datagrams were not sent.
+ */
+size_t hp_udp_batch_send(struct hp_udp_batch *b, const struct hp_udp *u);
+
+/**
+ * hp_udp_batch_recv() - Receive what has arrived, without waiting
+ * @fd:   one of the two sockets
+ * @pkts: @n packets of length 0 whose tail is room; their lengths are set
+ * @from: @n paths, filled: sock 0, channel 0
+ * @n:    at most HP_BATCH
+ *
+ * A datagram that was cut off for want of room has length 0.
+ *
+ * Return: how many arrived; 0 when none, also after an error.
+ */
+size_t hp_udp_batch_recv(struct hp_udp_batch *b, int fd, struct hp_pkt *pkts,
+			 struct hp_path *from, size_t n);
+
+/* Conversions to and from what the system calls take. */
+socklen_t hp_addr_to_sockaddr(const struct hp_addr *a,
+			      struct sockaddr_storage *out);
+/* A family other than IPv4 and IPv6 becomes HP_AF_NONE. */
+struct hp_addr hp_addr_from_sockaddr(const struct sockaddr *sa);
+
+#endif

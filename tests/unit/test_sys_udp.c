@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC */
+/* lib/sys/udp: two sockets on one port, single sends and batches, on loopback. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "sys/udp.h"
+
+#define SLOT 2048
+
+static uint8_t room[HP_BATCH][SLOT];
+static struct hp_pkt pkts[HP_BATCH];
+static struct hp_path from[HP_BATCH];
+
+/* Waits for something on @fd, then receives what is there. */
+static size_t receive(int fd, size_t cap)
+{
+	struct hp_udp_batch *b = hp_udp_batch_new();
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t n, i;
+
+	assert_non_null(b);
+	for (i = 0; i < HP_BATCH; i++)
+		pkts[i] = hp_pkt_of(room[i], cap, 0, 0);
+	(void)poll(&p, 1, 200);
+	n = hp_udp_batch_recv(b, fd, pkts, from, HP_BATCH);
+	hp_udp_batch_free(b);
+	return n;
+}
+
+static struct hp_path to(const char *ip, uint16_t port)
+{
+	struct hp_path path = { 0 };
+
+	assert_int_equal(hp_addr_parse(ip, port, &path.remote, NULL), HP_OK);
+	return path;
+}
+
+static void a_port_taken_is_said_so(void **state)
+{
+	struct hp_udp a, b;
+	struct hp_fault f;
+
+	(void)state;
+	assert_int_equal(hp_udp_open(&a, 0, 0, &f), HP_OK);
+	assert_int_not_equal(a.port, 0);
+	assert_int_equal(hp_udp_open(&b, a.port, 0, &f), HP_ERR_EXISTS);
+	assert_non_null(strstr(f.cause, "in use"));
+	assert_int_equal(b.fd4, -1);
+	assert_int_equal(b.fd6, -1);
+	hp_udp_close(&a);
+	assert_int_equal(hp_udp_open(&b, 0, 0, NULL), HP_OK);
+	hp_udp_close(&b);
+}
+
+static void a_reply_leaves_from_where_the_question_went(void **state)
+{
+	struct hp_udp a, b;
+	struct hp_path path;
+
+	(void)state;
+	assert_int_equal(hp_udp_open(&a, 0, 0, NULL), HP_OK);
+	assert_int_equal(hp_udp_open(&b, 0, 0, NULL), HP_OK);
+	path = to("127.0.0.7", b.port);
+	assert_int_equal(hp_udp_send(&a, &path, 5, "question", 8), HP_OK);
+	assert_int_equal(receive(b.fd4, SLOT), 1);
+	assert_int_equal(pkts[0].len, 8);
+	assert_memory_equal(pkts[0].data, "question", 8);
+	assert_int_equal(from[0].remote.port, a.port);
+	assert_int_equal(from[0].local.ip[3], 7);
+	assert_int_equal(from[0].channel, 0);
+	path = from[0];
+	assert_int_equal(hp_udp_send(&b, &path, 0, "answer", 6), HP_OK);
+	assert_int_equal(receive(a.fd4, SLOT), 1);
+	assert_int_equal(from[0].remote.ip[3], 7);
+	assert_int_equal(from[0].remote.port, b.port);
+	hp_udp_close(&a);
+	hp_udp_close(&b);
+}
+
+static void a_source_that_is_gone_does_not_stop_a_send(void **state)
+{
+	struct hp_udp_batch *b = hp_udp_batch_new();
+	struct hp_udp a;
+	struct hp_path path;
+	struct hp_pkt pkt;
+	uint8_t text[] = "x";
+
+	(void)state;
+	assert_non_null(b);
+	assert_int_equal(hp_udp_open(&a, 0, 0, NULL), HP_OK);
+	path = to("127.0.0.1", a.port);
+	path.local = hp_addr4(192, 0, 2, 77, 0);
+	assert_int_equal(hp_udp_send(&a, &path, 0, "x", 1), HP_OK);
+	assert_int_equal(receive(a.fd4, SLOT), 1);
+	pkt = hp_pkt_of(text, 1, 0, 1);
+	assert_true(hp_udp_batch_add(b, &path, &pkt));
+	assert_int_equal(hp_udp_batch_send(b, &a), 0);
+	assert_int_equal(receive(a.fd4, SLOT), 1);
+	hp_udp_batch_free(b);
+	hp_udp_close(&a);
+}
+
+static void a_batch_leaves_out_only_what_cannot_be_sent(void **state)
+{
+	struct hp_udp_batch *b = hp_udp_batch_new();
+	struct hp_path good, bad;
+	struct hp_udp a;
+	uint8_t text[HP_BATCH];
+	struct hp_pkt pkt;
+	size_t i;
+
+	(void)state;
+	assert_non_null(b);
+	assert_int_equal(hp_udp_open(&a, 0, 0, NULL), HP_OK);
+	good = to("127.0.0.1", a.port);
+	bad = to("255.255.255.255", 9); /* broadcast was not switched on */
+	for (i = 0; i < HP_BATCH; i++) {
+		text[i] = (uint8_t)i;
+		pkt = hp_pkt_of(&text[i], 1, 0, 1);
+		assert_true(hp_udp_batch_add(b, i % 8 == 3 ? &bad : &good,
+					     &pkt));
+	}
+	assert_false(hp_udp_batch_add(b, &good, &pkt));
+	assert_int_equal(hp_udp_batch_send(b, &a), HP_BATCH / 8);
+	assert_int_equal(receive(a.fd4, SLOT), HP_BATCH - HP_BATCH / 8);
+	assert_int_equal(pkts[3].data[0], 4);
+	assert_int_equal(hp_udp_batch_send(b, &a), 0);
+	hp_udp_batch_free(b);
+	hp_udp_close(&a);
+}
+
+static void a_datagram_that_was_cut_off_has_no_length(void **state)
+{
+	struct hp_udp a;
+	struct hp_path path;
+
+	(void)state;
+	assert_int_equal(hp_udp_open(&a, 0, 0, NULL), HP_OK);
+	path = to("127.0.0.1", a.port);
+	assert_int_equal(hp_udp_send(&a, &path, 0, "four", 4), HP_OK);
+	assert_int_equal(receive(a.fd4, 3), 1);
+	assert_int_equal(pkts[0].len, 0);
+	assert_int_equal(receive(a.fd4, 3), 0);
+	assert_int_equal(receive(-1, 3), 0);
+	hp_udp_close(&a);
+}
+
+static void nobody_listening_fails_no_later_send(void **state)
+{
+	struct hp_udp a;
+	struct hp_path path;
+	int i;
+
+	(void)state;
+	assert_int_equal(hp_udp_open(&a, 0, 0, NULL), HP_OK);
+	path = to("127.0.0.1", 1);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(hp_udp_send(&a, &path, 0, "x", 1), HP_OK);
+	path.remote = (struct hp_addr){ 0 };
+	assert_int_equal(hp_udp_send(&a, &path, 0, "x", 1), HP_ERR_IO);
+	assert_int_equal(errno, EAFNOSUPPORT);
+	hp_udp_close(&a);
+}
+
+static void ipv6_goes_both_ways_where_there_is_ipv6(void **state)
+{
+	struct hp_udp a;
+	struct hp_path path;
+
+	(void)state;
+	assert_int_equal(hp_udp_open(&a, 0, 0, NULL), HP_OK);
+	path = to("[::1]", a.port);
+	if (a.fd6 < 0 || hp_udp_send(&a, &path, 7, "six", 3)) {
+		hp_udp_close(&a);
+		skip();
+	}
+	assert_int_equal(receive(a.fd6, SLOT), 1);
+	assert_int_equal(from[0].remote.family, HP_AF_6);
+	assert_int_equal(from[0].local.family, HP_AF_6);
+	assert_int_equal(from[0].local.ip[15], 1);
+	path = from[0];
+	assert_int_equal(hp_udp_send(&a, &path, 0, "six", 3), HP_OK);
+	assert_int_equal(receive(a.fd6, SLOT), 1);
+	hp_udp_close(&a);
+}
+
+static void addresses_survive_the_way_to_the_system_and_back(void **state)
+{
+	static const char *const texts[] = {
+		"192.0.2.1:5", "[2001:db8::9]:65535", "[fe80::1%7]:8888",
+	};
+	struct sockaddr_storage ss;
+	struct hp_addr a, b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_int_equal(hp_addr_parse(texts[i], 0, &a, NULL), HP_OK);
+		(void)hp_addr_to_sockaddr(&a, &ss);
+		b = hp_addr_from_sockaddr((struct sockaddr *)&ss);
+		assert_true(hp_addr_eq(&a, &b));
+	}
+	ss.ss_family = AF_UNIX;
+	assert_int_equal(hp_addr_from_sockaddr((struct sockaddr *)&ss).family,
+			 HP_AF_NONE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_port_taken_is_said_so),
+		cmocka_unit_test(a_reply_leaves_from_where_the_question_went),
+		cmocka_unit_test(a_source_that_is_gone_does_not_stop_a_send),
+		cmocka_unit_test(a_batch_leaves_out_only_what_cannot_be_sent),
+		cmocka_unit_test(a_datagram_that_was_cut_off_has_no_length),
+		cmocka_unit_test(nobody_listening_fails_no_later_send),
+		cmocka_unit_test(ipv6_goes_both_ways_where_there_is_ipv6),
+		cmocka_unit_test(
+			addresses_survive_the_way_to_the_system_and_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
