@@ -87,6 +87,14 @@ $(foreach p,$(programs),$(eval $(call program,$(p))))
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(unit_common:%.c=$(B)/%.o) $(libhp)
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+# The daemon's own parts, for its unit tests.
+tund_lib := $(B)/tund.a
+$(tund_lib): $(patsubst %.c,$(B)/%.o,$(filter-out tund/main.c,$(hptund_src)))
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+$(B)/tests/unit/test_tund_%: $(B)/tests/unit/test_tund_%.o \
+		$(unit_common:%.c=$(B)/%.o) $(tund_lib) $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 # ---- checks --------------------------------------------------------------

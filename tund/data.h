@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The data thread: inner packets from TUN to UDP and back, in batches, by what
+ * the FIB says. Everything it cannot decide goes to the control thread through
+ * a queue.
+ */
+#ifndef TUND_DATA_H
+#define TUND_DATA_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "wg/aead.h"
+
+struct data;
+struct hp_fib;
+struct hp_udp;
+struct queue;
+struct tun;
+
+/**
+ * struct data_cfg - What a data thread works on; all borrowed until data_free()
+ * @tun:    read and written
+ * @udp:    received from and sent to; may change only between data_stop() and
+ *          data_start()
+ * @fib:    where packets go
+ * @queue:  to the control thread
+ * @engine: cipher
+ */
+struct data_cfg {
+	struct tun *tun;
+	struct hp_udp *udp;
+	struct hp_fib *fib;
+	struct queue *queue;
+	enum hp_aead_engine engine;
+};
+
+/**
+ * struct data_stats - What became of packets, beside what the FIB counts
+ * @queue_full:  for the control thread, which did not keep up
+ * @not_sent:    refused by the kernel on the way out
+ * @not_written: refused by the TUN device (it is down, say)
+ */
+struct data_stats {
+	uint64_t queue_full;
+	uint64_t not_sent;
+	uint64_t not_written;
+};
+
+/* HP_OK with @out given; HP_ERR_NOMEM; HP_ERR_IO. Not running yet. */
+enum hp_err data_new(const struct data_cfg *cfg, struct data **out)
+	HP_MUST_CHECK;
+/* Stops it first. NULL is fine. */
+void data_free(struct data *d);
+
+/* Starts the thread; it inherits the caller's rights. HP_ERR_IO. */
+enum hp_err data_start(struct data *d) HP_MUST_CHECK;
+/* Ends the thread and waits for that. Nothing when it does not run. */
+void data_stop(struct data *d);
+/* Any thread. */
+void data_stats(const struct data *d, struct data_stats *out);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+#include "device.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <urcu-qsbr.h>
+
+#include "base/pkt.h"
+#include "base/time.h"
+#include "log.h"
+#include "queue.h"
+#include "sys/loop.h"
+#include "sys/udp.h"
+#include "tun.h"
+#include "wg/device.h"
+#include "wg/fib.h"
+#include "wg/forward.h"
+
+#define QUEUE_LEN (2u << 20)
+/* Records taken in one turn, so that timers and sockets have theirs too. */
+#define RECORDS_PER_TURN 1024
+
+struct device {
+	struct hp_loop *loop;
+	struct log *log;
+	struct tun tun;
+	struct hp_udp udp;
+	uint32_t mark;
+	struct queue *queue;
+	struct data *data; /* NULL: not started */
+	struct hp_fib *fib; /* NULL: not started */
+	const struct device_ops *ops;
+	void *ctx;
+};
+
+static void take_record(struct device *d, struct queue_record *r,
+			uint64_t now_ns)
+{
+	struct hp_notice notice;
+
+	switch (r->kind) {
+	case QUEUE_INNER:
+		d->ops->inner(d->ctx, &r->pkt, now_ns);
+		break;
+	case QUEUE_DATAGRAM:
+		d->ops->datagram(d->ctx, &r->from, &r->pkt, now_ns);
+		break;
+	case QUEUE_NOTICE:
+		assert(r->pkt.len == sizeof(notice));
+		memcpy(&notice, r->pkt.data, sizeof(notice));
+		d->ops->notice(d->ctx, &notice, now_ns);
+		break;
+	case QUEUE_GONE:
+		d->ops->gone(d->ctx);
+		break;
+	case QUEUE_PAD:
+		break;
+	}
+}
+
+static void on_queue(void *ctx, uint32_t events, uint64_t now_ns)
+{
+	unsigned int left = RECORDS_PER_TURN;
+	struct device *d = ctx;
+	struct queue_record r;
+
+	(void)events;
+	queue_woken(d->queue);
+	while (d->data && left-- && queue_peek(d->queue, &r)) {
+		take_record(d, &r, now_ns);
+		queue_pop(d->queue);
+	}
+	if (queue_peek(d->queue, &r))
+		queue_again(d->queue);
+}
+
+/* What the engine retired is freed at the end of the wakeup that retired it:
+ * the loop asks for deadlines after its callbacks.
+ */
+static uint64_t reclaim_deadline(void *ctx)
+{
+	struct device *d = ctx;
+
+	return d->fib && hp_fib_retired(d->fib) ? 0 : HP_NEVER;
+}
+
+static void reclaim(void *ctx, uint64_t now_ns)
+{
+	struct device *d = ctx;
+
+	(void)now_ns;
+	if (!d->fib || !hp_fib_retired(d->fib))
+		return;
+	synchronize_rcu();
+	hp_fib_reclaim(d->fib);
+}
+
+enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
+		       uint16_t port, struct device **out, struct hp_fault *f)
+{
+	struct device *d = calloc(1, sizeof(*d));
+	const struct hp_loop_timed timed = { reclaim_deadline, reclaim, d };
+	enum hp_err err;
+
+	if (!d)
+		return hp_fault_set(f, HP_ERR_NOMEM, "", "out of memory");
+	d->loop = loop;
+	d->log = log;
+	d->tun.fd = -1;
+	d->udp = HP_UDP_CLOSED;
+	d->queue = queue_new(QUEUE_LEN);
+	err = d->queue ? HP_OK : HP_ERR_NOMEM;
+	if (!err)
+		err = hp_loop_watch(loop, queue_fd(d->queue), EPOLLIN, on_queue,
+				    d);
+	if (!err)
+		err = hp_loop_timed(loop, &timed);
+	if (err)
+		(void)hp_fault_set(f, err, "", "cannot make a queue: %s",
+				   hp_err_name(err));
+	else
+		err = tun_open(&d->tun, name, f);
+	if (!err)
+		err = hp_udp_open(&d->udp, port, 0, f);
+	if (err) {
+		device_free(d);
+		return err;
+	}
+	*out = d;
+	return HP_OK;
+}
+
+void device_free(struct device *d)
+{
+	if (!d)
+		return;
+	device_stop(d);
+	if (d->queue)
+		hp_loop_unwatch(d->loop, queue_fd(d->queue));
+	queue_free(d->queue);
+	hp_udp_close(&d->udp);
+	tun_close(&d->tun);
+	free(d);
+}
+
+enum hp_err device_start(struct device *d, struct hp_wg *wg,
+			 const struct device_ops *ops, void *ctx,
+			 struct hp_fault *f)
+{
+	const struct data_cfg cfg = {
+		.tun = &d->tun,
+		.udp = &d->udp,
+		.fib = hp_wg_fib(wg),
+		.queue = d->queue,
+		.engine = HP_AEAD_AUTO,
+	};
+	enum hp_err err;
+
+	d->ops = ops;
+	d->ctx = ctx;
+	err = data_new(&cfg, &d->data);
+	if (!err)
+		err = data_start(d->data);
+	if (err) {
+		device_stop(d);
+		return hp_fault_set(f, err, "",
+				    "cannot start the data thread: %s",
+				    hp_err_name(err));
+	}
+	d->fib = hp_wg_fib(wg);
+	return HP_OK;
+}
+
+void device_stop(struct device *d)
+{
+	data_free(d->data);
+	d->data = NULL;
+	d->fib = NULL;
+}
+
+unsigned int device_index(const struct device *d)
+{
+	return d->tun.index;
+}
+
+const char *device_name(const struct device *d)
+{
+	return d->tun.name;
+}
+
+uint16_t device_port(const struct device *d)
+{
+	return d->udp.port;
+}
+
+uint32_t device_mark(const struct device *d)
+{
+	return d->mark;
+}
+
+enum hp_err device_set_port(struct device *d, uint16_t port,
+			    struct hp_fault *f)
+{
+	struct hp_udp fresh;
+	enum hp_err err;
+
+	if (port && port == d->udp.port)
+		return HP_OK;
+	err = hp_udp_open(&fresh, port, d->mark, f);
+	if (err)
+		return err;
+	if (d->data)
+		data_stop(d->data);
+	hp_udp_close(&d->udp);
+	d->udp = fresh;
+	if (!d->data)
+		return HP_OK;
+	err = data_start(d->data);
+	if (err)
+		(void)hp_fault_set(f, err, "", "cannot start the data thread");
+	return err;
+}
+
+enum hp_err device_set_mark(struct device *d, uint32_t mark)
+{
+	enum hp_err err = hp_udp_mark(&d->udp, mark);
+
+	if (!err)
+		d->mark = mark;
+	return err;
+}
+
+enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
+			const uint8_t *buf, size_t len)
+{
+	return hp_udp_send(&d->udp, path, ttl, buf, len);
+}
+
+void device_deliver(struct device *d, const struct hp_pkt *pkt)
+{
+	assert(pkt->head >= TUN_HEAD);
+	if (tun_write(&d->tun, pkt) != TUN_OK)
+		log_warn(d->log, "%s did not take a packet", d->tun.name);
+}
+
+void device_stats(const struct device *d, struct data_stats *out)
+{
+	*out = (struct data_stats){ 0 };
+	if (d->data)
+		data_stats(d->data, out);
+}

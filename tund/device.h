@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A tunnel interface at work: TUN device, UDP port, and the data thread between
+ * them. Used by both ways of running; whose WireGuard engine it is, and what
+ * becomes of everything but data, is the owner's affair.
+ */
+#ifndef TUND_DEVICE_H
+#define TUND_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "data.h"
+
+struct device;
+struct hp_loop;
+struct hp_notice;
+struct hp_path;
+struct hp_pkt;
+struct hp_wg;
+struct log;
+
+/* What the data thread hands over; called in the loop's thread. Packets have
+ * HP_HEADROOM and HP_TAILROOM around them and are borrowed for the call.
+ */
+struct device_ops {
+	/* A datagram that is not WireGuard data, as it came. */
+	void (*datagram)(void *ctx, const struct hp_path *from,
+			 struct hp_pkt *pkt, uint64_t now_ns);
+	/* An inner packet without a session to send it on. */
+	void (*inner)(void *ctx, struct hp_pkt *pkt, uint64_t now_ns);
+	void (*notice)(void *ctx, const struct hp_notice *n, uint64_t now_ns);
+	/* The interface was deleted. */
+	void (*gone)(void *ctx);
+};
+
+/**
+ * device_new() - Make the interface and open the port
+ * @loop: the control thread's (borrowed)
+ * @log:  borrowed
+ * @name: of the interface
+ * @port: 0: a free one
+ *
+ * Return: HP_OK, @out given; else what tun_open() and hp_udp_open() return.
+ */
+enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
+		       uint16_t port, struct device **out, struct hp_fault *f)
+	HP_MUST_CHECK;
+/* Stops the data thread; the interface is gone then. The loop must not run any
+ * more. NULL is fine.
+ */
+void device_free(struct device *d);
+
+/* Starts the data thread on the FIB of @wg, which must outlive it. It inherits
+ * the rights of the caller. @ops are called with @ctx from now on.
+ */
+enum hp_err device_start(struct device *d, struct hp_wg *wg,
+			 const struct device_ops *ops, void *ctx,
+			 struct hp_fault *f) HP_MUST_CHECK;
+/* Ends the data thread, so that its engine may be freed. */
+void device_stop(struct device *d);
+
+unsigned int device_index(const struct device *d);
+const char *device_name(const struct device *d);
+uint16_t device_port(const struct device *d);
+uint32_t device_mark(const struct device *d);
+
+/* Opens another port in place of the old one, which stays on error. @port 0: a
+ * free one.
+ */
+enum hp_err device_set_port(struct device *d, uint16_t port,
+			    struct hp_fault *f) HP_MUST_CHECK;
+enum hp_err device_set_mark(struct device *d, uint32_t mark) HP_MUST_CHECK;
+
+/* Sends a datagram of the control thread; results as of hp_udp_send(). */
+enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
+			const uint8_t *buf, size_t len);
+/* Writes an inner packet to the TUN device; needs TUN_HEAD of headroom. */
+void device_deliver(struct device *d, const struct hp_pkt *pkt);
+
+void device_stats(const struct device *d, struct data_stats *out);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * `hptund IFNAME`: a WireGuard interface in user space, configured by wg(8)
+ * and ip(8) like any other.
+ */
+#ifndef TUND_PLAIN_H
+#define TUND_PLAIN_H
+
+#include "base/err.h"
+
+struct daemon;
+struct log;
+
+/**
+ * plain_run() - Make the interface and serve it until told to end
+ * @daemon: told once everything serves (borrowed)
+ *
+ * Return: HP_OK after SIGTERM, SIGINT or the end of the interface; else why it
+ *         could not begin, with @f filled.
+ */
+enum hp_err plain_run(const char *ifname, struct daemon *daemon,
+		      struct log *log, struct hp_fault *f) HP_MUST_CHECK;
+
+#endif

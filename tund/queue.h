@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The way from the data thread to the control thread: a bounded ring of
+ * records with one writer and one reader, and an eventfd that wakes the reader.
+ * Nothing here blocks: a writer that finds no room is told so.
+ */
+#ifndef TUND_QUEUE_H
+#define TUND_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/path.h"
+#include "base/pkt.h"
+
+struct queue;
+
+enum queue_kind {
+	QUEUE_PAD,	/* fills the ring up to its end; never seen outside */
+	QUEUE_INNER,	/* an inner packet that needs the control plane */
+	QUEUE_DATAGRAM,	/* a datagram from the network, with its path */
+	QUEUE_NOTICE,	/* a struct hp_notice; must not be lost */
+	QUEUE_GONE,	/* the TUN device was deleted; the last record */
+};
+
+/**
+ * struct queue_record - What the reader gets
+ * @kind: what it is
+ * @from: QUEUE_DATAGRAM: where it came from
+ * @pkt:  the bytes, in place, with HP_HEADROOM and HP_TAILROOM around them
+ */
+struct queue_record {
+	enum queue_kind kind;
+	struct hp_path from;
+	struct hp_pkt pkt;
+};
+
+/* @size: bytes, a power of two. NULL without memory or descriptors. */
+struct queue *queue_new(size_t size);
+void queue_free(struct queue *q);
+
+/* Writer. False: no room, nothing was written. Packets may fill three quarters
+ * of the ring; the last one is kept for the records that must not be lost.
+ */
+bool queue_put(struct queue *q, enum queue_kind kind,
+	       const struct hp_path *from, const void *p, size_t len);
+/* Writer: is half of what is kept for notices still free? */
+bool queue_calm(const struct queue *q);
+/* Writer: wakes the reader when something was put since the last call. */
+void queue_kick(struct queue *q);
+
+/* Reader: becomes readable (EPOLLIN) when there may be records. */
+int queue_fd(const struct queue *q);
+/* Reader: call once per wakeup, before the first queue_peek(). */
+void queue_woken(struct queue *q);
+/* Reader: the oldest record, which stays until queue_pop(); false: empty. */
+bool queue_peek(struct queue *q, struct queue_record *out);
+void queue_pop(struct queue *q);
+/* Reader: stops with records left; wakes itself again. */
+void queue_again(struct queue *q);
+
+#endif
