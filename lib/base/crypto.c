@@ -167,6 +167,40 @@ void hp_hmac_blake2s(uint8_t out[HP_HASH_LEN], const uint8_t *key,
 	sodium_memzero(inner, sizeof(inner));
 }
 
+uint64_t hp_siphash(const uint8_t key[16], const void *p, size_t len)
+{
+	uint8_t out[crypto_shorthash_BYTES];
+
+	crypto_shorthash(out, p, len, key);
+	return hp_get_le64(out);
+}
+
+void hp_chapoly_seal(const struct hp_secret *key, uint64_t counter,
+		     const void *ad, size_t ad_len, const void *msg,
+		     size_t len, uint8_t *out)
+{
+	uint8_t nonce[crypto_aead_chacha20poly1305_IETF_NPUBBYTES] = { 0 };
+
+	hp_put_le64(nonce + 4, counter);
+	crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, msg, len, ad,
+						  ad_len, NULL, nonce, key->b);
+}
+
+enum hp_err hp_chapoly_open(const struct hp_secret *key, uint64_t counter,
+			    const void *ad, size_t ad_len, const uint8_t *box,
+			    size_t len, uint8_t *out)
+{
+	uint8_t nonce[crypto_aead_chacha20poly1305_IETF_NPUBBYTES] = { 0 };
+
+	if (len < HP_TAG_LEN)
+		return HP_ERR_SHORT;
+	hp_put_le64(nonce + 4, counter);
+	if (crypto_aead_chacha20poly1305_ietf_decrypt(
+		    out, NULL, NULL, box, len, ad, ad_len, nonce, key->b))
+		return HP_ERR_AUTH;
+	return HP_OK;
+}
+
 void hp_box_seal(const struct hp_secret *key, const struct hp_rng *rng,
 		 const void *ad, size_t ad_len, const void *msg, size_t len,
 		 uint8_t *out)

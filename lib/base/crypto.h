@@ -74,6 +74,23 @@ void hp_blake2s_mac16(uint8_t out[16], const uint8_t *key, size_t key_len,
 void hp_hmac_blake2s(uint8_t out[HP_HASH_LEN], const uint8_t *key,
 		     size_t key_len, const struct hp_piece *pieces, size_t n);
 
+/* SipHash-2-4: spreads keys that a stranger may choose over a table. */
+uint64_t hp_siphash(const uint8_t key[16], const void *p, size_t len);
+
+/* ChaCha20-Poly1305 (RFC 8439) under a nonce of four zero bytes and le64
+ * @counter, as Noise has it: @out gets @len + HP_TAG_LEN bytes. @out may be
+ * @msg, else they must not overlap.
+ */
+void hp_chapoly_seal(const struct hp_secret *key, uint64_t counter,
+		     const void *ad, size_t ad_len, const void *msg,
+		     size_t len, uint8_t *out);
+/* @box of @len bytes with its tag; @out gets @len - HP_TAG_LEN bytes. HP_OK;
+ * HP_ERR_SHORT; HP_ERR_AUTH (@out untouched).
+ */
+enum hp_err hp_chapoly_open(const struct hp_secret *key, uint64_t counter,
+			    const void *ad, size_t ad_len, const uint8_t *box,
+			    size_t len, uint8_t *out) HP_MUST_CHECK;
+
 /**
  * hp_box_seal() - Encrypt with XChaCha20-Poly1305 under a random nonce
  * @key: the key (borrowed)
