@@ -71,10 +71,12 @@ struct hp_stamps {
 	atomic_bool roam_told;
 };
 
-/* How to send to a peer now. Immutable; replaced as a whole. */
+/* How to send to a peer now. Replaced as a whole; only the session may be
+ * taken out of it, so that losing keys cannot fail.
+ */
 struct hp_fib_tx {
 	struct hp_retired retired;
-	struct hp_session *session;	/* NULL: none */
+	_Atomic(struct hp_session *) session;	/* NULL: none */
 	struct hp_path path;		/* HP_AF_NONE: none */
 };
 
@@ -122,6 +124,8 @@ void hp_fib_peer_remove(struct hp_fib *fib, struct hp_fib_peer *peer);
 enum hp_err hp_fib_tx_set(struct hp_fib *fib, struct hp_fib_peer *peer,
 			  struct hp_session *session,
 			  const struct hp_path *path) HP_MUST_CHECK;
+/* From now on @peer has no session to send on. */
+void hp_fib_tx_clear(struct hp_fib_peer *peer);
 /* Takes @s from its maker; from now on its index receives. */
 void hp_fib_add(struct hp_fib *fib, struct hp_session *s);
 /* Takes @s out of the index and retires it. */

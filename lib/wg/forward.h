@@ -27,12 +27,14 @@ enum hp_notice_kind {
  * struct hp_notice - What a data thread saw; goes to hp_wg_notice()
  * @peer:  id of the peer; it may be gone when the notice arrives
  * @index: local index of the session (CONFIRMED, REKEY)
+ * @at_ns: when
  * @path:  the new path (ROAMED)
  */
 struct hp_notice {
 	enum hp_notice_kind kind;
 	uint32_t peer;
 	uint32_t index;
+	uint64_t at_ns;
 	struct hp_path path;
 };
 
