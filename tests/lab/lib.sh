@@ -307,6 +307,22 @@ attach() {
 	uplink "$1" wan "$2" "$far"
 }
 
+# renumber EDGE N M: edge number N becomes 203.0.113.M and 2001:db8::M.
+renumber() {
+	local isp=isp-$1 far=198.51.100.$((100 + $2))
+	lines "route add 203.0.113.$3 dev $1 via $far onlink" \
+		"route add 2001:db8::$3 dev $1 via fe80::2" | ip_in net
+	lines "route add 203.0.113.$3 dev edge" \
+		"route add 2001:db8::$3 dev edge via fe80::2" | ip_in "$isp"
+	{
+		! has4 || lines "addr add 203.0.113.$3/32 dev wan" \
+			"route replace default via $far src 203.0.113.$3" \
+			"addr del 203.0.113.$2/32 dev wan"
+		! has6 || lines "addr add 2001:db8::$3/128 dev wan" \
+			"addr del 2001:db8::$2/128 dev wan"
+	} | ip_in "$1"
+}
+
 # loss PERCENT: of the UDP packets that cross the core.
 loss() {
 	local some=""
