@@ -107,7 +107,7 @@ static enum hp_err body_get(struct hp_rd *r, struct hp_record *rec)
 	rec->seq = hp_rd_be32(r);
 	rec->cert = hp_cert_get(r);
 	rec->n_cand = hp_rd_u8(r);
-	if (rec->n_cand > HP_CANDIDATES_MAX)
+	if (rec->n_cand > HP_CANDIDATES_MAX || (!rec->epoch && !r->bad))
 		return HP_ERR_FORMAT;
 	for (unsigned int i = 0; i < rec->n_cand; i++)
 		rec->cand[i] = candidate_get(r);

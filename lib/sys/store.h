@@ -41,6 +41,8 @@
 #define HP_STORE_ALLOWED_MAX 32
 #define HP_STORE_USER 33
 
+struct hp_members;
+
 /* Where things are; strings are borrowed. */
 struct hp_dirs {
 	const char *config;
@@ -91,7 +93,6 @@ struct hp_stock_peer {
  * @name:     of its directory; also net.name
  * @net:      the network
  * @id:       this node; the certificate is the best one there is
- * @overlay:  [Interface] Address, equal to that of the certificate
  * @has_root: @root is the seed of the root key
  * @iface:    settings
  * @peer:     @n_peers stock peers
@@ -148,8 +149,11 @@ void hp_store_close(struct hp_store *s);
 /* Paths of the network @name filled in, the rest zero and default. */
 enum hp_err hp_store_init(struct hp_store *s, const struct hp_dirs *dirs,
 			  const char *name, struct hp_fault *f) HP_MUST_CHECK;
-/* Writes a new network: all of it or nothing. HP_ERR_EXISTS, HP_ERR_IO. */
-enum hp_err hp_store_create(const struct hp_store *s, struct hp_fault *f)
+/* Writes a new network: all of it or nothing. @m: the first members, where the
+ * root key is, else NULL. HP_ERR_EXISTS, HP_ERR_IO.
+ */
+enum hp_err hp_store_create(const struct hp_store *s,
+			    const struct hp_members *m, struct hp_fault *f)
 	HP_MUST_CHECK;
 /* Removes keys and state of a network. HP_ERR_IO. */
 enum hp_err hp_store_remove(const struct hp_store *s, struct hp_fault *f)
@@ -222,9 +226,9 @@ struct hp_members {
 /* HP_ERR_DENIED where there is no root key. End with hp_members_free(). */
 enum hp_err hp_members_load(const struct hp_store *s, struct hp_members *out,
 			    struct hp_fault *f) HP_MUST_CHECK;
-enum hp_err hp_members_save(const struct hp_store *s,
-			    const struct hp_members *m, struct hp_fault *f)
-	HP_MUST_CHECK;
+/* @dir: config of the store. */
+enum hp_err hp_members_save(const char *dir, const struct hp_members *m,
+			    struct hp_fault *f) HP_MUST_CHECK;
 void hp_members_free(struct hp_members *m);
 enum hp_err hp_members_add(struct hp_members *m, const struct hp_member *one)
 	HP_MUST_CHECK;

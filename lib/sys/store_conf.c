@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+#include "sys/store_conf.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "sys/conf.h"
+#include "sys/store.h"
+
+/* What the callbacks below fill. */
+struct reading {
+	struct hp_store *store;
+	struct hp_store_conf *conf;
+};
+
+#define SETTER(name)                                                          \
+	static enum hp_err name(void *ctx, const char *v, struct hp_fault *f)
+
+SETTER(network_name)
+{
+	struct reading *r = ctx;
+
+	return hp_name_parse(v, r->conf->network, f);
+}
+
+static enum hp_err public_set(const char *v, struct hp_public *out,
+			      struct hp_fault *f)
+{
+	if (hp_public_parse(v, out) == HP_OK)
+		return HP_OK;
+	return hp_fault_set(f, HP_ERR_FORMAT,
+			    "a key is 44 characters of base64, as `wg pubkey` "
+			    "prints it",
+			    "this is not a public key");
+}
+
+SETTER(network_id)
+{
+	struct reading *r = ctx;
+
+	return public_set(v, &r->conf->id, f);
+}
+
+SETTER(rendezvous)
+{
+	struct reading *r = ctx;
+	struct hp_server s;
+	enum hp_err err;
+
+	err = hp_server_parse(v, &s, f);
+	if (err)
+		return err;
+	err = hp_network_add_server(&r->store->net, &s);
+	if (err == HP_ERR_EXISTS)
+		return hp_fault_set(f, err, "delete one of the two",
+				    "the server %s is there twice", s.host);
+	if (err)
+		return hp_fault_set(f, err, "keep the four best",
+				    "more than %d rendezvous servers",
+				    HP_SERVERS_MAX);
+	return HP_OK;
+}
+
+SETTER(node_name)
+{
+	struct reading *r = ctx;
+
+	return hp_name_parse(v, r->conf->node, f);
+}
+
+SETTER(node_address)
+{
+	struct reading *r = ctx;
+
+	return hp_overlay_parse(v, &r->conf->overlay, f);
+}
+
+SETTER(listen_port)
+{
+	struct reading *r = ctx;
+
+	return hp_value_port(v, &r->store->iface.listen_port, f);
+}
+
+SETTER(device)
+{
+	struct reading *r = ctx;
+
+	return hp_value_ifname(v, r->store->iface.device, f);
+}
+
+SETTER(mtu)
+{
+	struct reading *r = ctx;
+	enum hp_err err;
+	uint32_t v32;
+
+	/* IPv6 needs 1280 (RFC 8200, 5). */
+	err = hp_value_u32(v, 1280, 9000, &v32, f);
+	if (!err)
+		r->store->iface.mtu = (uint16_t)v32;
+	return err;
+}
+
+static enum hp_err user_set(const char *v, char out[HP_STORE_USER],
+			    struct hp_fault *f)
+{
+	size_t len = strlen(v);
+
+	if (len >= HP_STORE_USER || strcspn(v, " \t:/") != len)
+		return hp_fault_set(f, HP_ERR_FORMAT,
+				    "write a name that /etc/passwd or "
+				    "/etc/group holds",
+				    "\"%.40s\" is not a user or group", v);
+	memcpy(out, v, len + 1);
+	return HP_OK;
+}
+
+SETTER(control_owner)
+{
+	struct reading *r = ctx;
+
+	return user_set(v, r->store->iface.owner, f);
+}
+
+SETTER(control_group)
+{
+	struct reading *r = ctx;
+
+	return user_set(v, r->store->iface.group, f);
+}
+
+static enum hp_err peer_begin(void *ctx, struct hp_fault *f)
+{
+	struct reading *r = ctx;
+	struct hp_store *s = r->store;
+	struct hp_stock_peer *grown;
+
+	if (s->n_peers == HP_STORE_PEERS_MAX)
+		return hp_fault_set(f, HP_ERR_FULL, "",
+				    "more than %d [Peer] sections",
+				    HP_STORE_PEERS_MAX);
+	/* Not realloc: it would leave copies of preshared keys behind. */
+	grown = calloc(s->n_peers + 1, sizeof(*grown));
+	if (!grown)
+		return hp_fault_set(f, HP_ERR_NOMEM, "", "out of memory");
+	if (s->n_peers) {
+		memcpy(grown, s->peer, s->n_peers * sizeof(*grown));
+		sodium_memzero(s->peer, s->n_peers * sizeof(*grown));
+		free(s->peer);
+	}
+	s->peer = grown;
+	s->n_peers++;
+	return HP_OK;
+}
+
+static struct hp_stock_peer *last_peer(void *ctx)
+{
+	struct reading *r = ctx;
+
+	return &r->store->peer[r->store->n_peers - 1];
+}
+
+SETTER(peer_key)
+{
+	struct hp_stock_peer *peer = last_peer(ctx);
+	struct reading *r = ctx;
+	enum hp_err err;
+
+	err = public_set(v, &peer->key, f);
+	for (size_t i = 0; !err && i + 1 < r->store->n_peers; i++)
+		if (hp_public_eq(&r->store->peer[i].key, &peer->key))
+			err = hp_fault_set(f, HP_ERR_EXISTS,
+					   "join the two sections",
+					   "two [Peer] sections have this "
+					   "key");
+	return err;
+}
+
+SETTER(peer_psk)
+{
+	struct hp_stock_peer *peer = last_peer(ctx);
+
+	if (hp_secret_parse(v, &peer->psk))
+		return hp_fault_set(f, HP_ERR_FORMAT,
+				    "write what `wg genpsk` prints",
+				    "this is not a preshared key");
+	peer->has_psk = true;
+	return HP_OK;
+}
+
+SETTER(peer_allowed)
+{
+	struct hp_stock_peer *peer = last_peer(ctx);
+	enum hp_err err;
+
+	if (peer->n_allowed == HP_STORE_ALLOWED_MAX)
+		return hp_fault_set(f, HP_ERR_FULL, "join some of them",
+				    "more than %d prefixes in one [Peer]",
+				    HP_STORE_ALLOWED_MAX);
+	err = hp_prefix_parse(v, &peer->allowed[peer->n_allowed], f);
+	if (!err)
+		peer->n_allowed++;
+	return err;
+}
+
+SETTER(peer_endpoint)
+{
+	struct hp_stock_peer *peer = last_peer(ctx);
+	const char *colon = strchr(v, ':');
+	enum hp_err err;
+
+	/* There is no default port for WireGuard. */
+	if (!colon || (colon != strrchr(v, ':') && !strstr(v, "]:")))
+		return hp_fault_set(f, HP_ERR_FORMAT,
+				    "write HOST:PORT, or [IP]:PORT for IPv6",
+				    "\"%.60s\" has no port", v);
+	err = hp_server_parse(v, &peer->endpoint, f);
+	peer->has_endpoint = !err;
+	return err;
+}
+
+SETTER(peer_keepalive)
+{
+	struct hp_stock_peer *peer = last_peer(ctx);
+
+	if (!strcasecmp(v, "off")) {
+		peer->keepalive_s = 0;
+		return HP_OK;
+	}
+	return hp_value_port(v, &peer->keepalive_s, f);
+}
+
+static const struct hp_conf_key network_keys[] = {
+	{ .name = "Name", .set = network_name, .need = true },
+	{ .name = "Id", .set = network_id, .need = true },
+	{ .name = "Rendezvous", .set = rendezvous, .many = true, .need = true },
+};
+
+static const struct hp_conf_key interface_keys[] = {
+	{ .name = "Name", .set = node_name, .need = true },
+	{ .name = "Address", .set = node_address, .need = true },
+	{ .name = "ListenPort", .set = listen_port },
+	{ .name = "Device", .set = device },
+	{ .name = "MTU", .set = mtu },
+	{ .name = "ControlOwner", .set = control_owner },
+	{ .name = "ControlGroup", .set = control_group },
+};
+
+static const struct hp_conf_key peer_keys[] = {
+	{ .name = "PublicKey", .set = peer_key, .need = true },
+	{ .name = "PresharedKey", .set = peer_psk },
+	{ .name = "AllowedIPs", .set = peer_allowed, .many = true },
+	{ .name = "Endpoint", .set = peer_endpoint },
+	{ .name = "PersistentKeepalive", .set = peer_keepalive },
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct hp_conf_section sections[] = {
+	{ .name = "Network", .keys = network_keys,
+	  .n_keys = COUNT(network_keys), .need = true },
+	{ .name = "Interface", .keys = interface_keys,
+	  .n_keys = COUNT(interface_keys), .need = true },
+	{ .name = "Peer", .keys = peer_keys, .n_keys = COUNT(peer_keys),
+	  .begin = peer_begin, .many = true },
+};
+
+/* @path may hold preshared keys; then others may not read it. */
+static enum hp_err psk_mode_check(const char *path, const struct hp_store *s,
+				  struct hp_fault *f)
+{
+	char *text = NULL;
+	enum hp_err err;
+	size_t len;
+
+	for (size_t i = 0; i < s->n_peers; i++) {
+		if (!s->peer[i].has_psk)
+			continue;
+		err = hp_file_load(path, true, &text, &len, f);
+		if (!err)
+			hp_file_free(text, len);
+		return err;
+	}
+	return HP_OK;
+}
+
+enum hp_err hp_store_conf_load(const char *path, struct hp_store *s,
+			       struct hp_store_conf *out, struct hp_fault *f)
+{
+	struct reading r = { .store = s, .conf = out };
+	enum hp_err err;
+
+	memset(out, 0, sizeof(*out));
+	err = hp_conf_load(path, sections, COUNT(sections), &r, f);
+	return err ? err : psk_mode_check(path, s, f);
+}
+
+size_t hp_store_conf_text(const struct hp_store *s,
+			  char out[HP_STORE_CONF_TEXT])
+{
+	const struct hp_overlay *o = &s->id.cert.grant.overlay;
+	char text[HP_SERVER_TEXT];
+	char ip[HP_ADDR_TEXT];
+	char id[HP_KEY_TEXT];
+	struct hp_addr addr = hp_overlay_addr4(o);
+	size_t cap = HP_STORE_CONF_TEXT;
+	size_t n;
+
+	n = (size_t)snprintf(out, cap,
+			     "[Network]\n"
+			     "Name = %s\n"
+			     "Id = %s\n",
+			     s->name, hp_public_text(&s->net.id, id));
+	for (unsigned int i = 0; i < s->net.n_servers; i++)
+		n += (size_t)snprintf(out + n, cap - n, "Rendezvous = %s\n",
+				      hp_server_text(&s->net.server[i], text));
+	n += (size_t)snprintf(out + n, cap - n,
+			      "\n"
+			      "[Interface]\n"
+			      "Name = %s\n"
+			      "Address = %s/%u\n"
+			      "# 0: chosen by the system\n"
+			      "ListenPort = %u\n"
+			      "Device = %s\n"
+			      "MTU = %u\n"
+			      "# Who may use the control socket\n"
+			      "ControlOwner = %s\n"
+			      "ControlGroup = %s\n"
+			      "\n"
+			      "# A stock WireGuard peer, see hptun(1):\n"
+			      "#[Peer]\n"
+			      "#PublicKey =\n"
+			      "#AllowedIPs =\n"
+			      "#Endpoint =\n",
+			      s->id.cert.grant.name,
+			      hp_addr_ip_text(&addr, ip), o->bits,
+			      s->iface.listen_port, s->iface.device,
+			      s->iface.mtu, s->iface.owner, s->iface.group);
+	return n;
+}
