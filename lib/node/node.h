@@ -19,20 +19,19 @@
 #include "base/key.h"
 #include "base/path.h"
 #include "base/rng.h"
+#include "member/network.h"
+#include "wg/aead.h"
 
-struct hp_aead;
+struct hp_identity;
 struct hp_ifaddr;
-struct hp_network;
+struct hp_judge;
 struct hp_node;
 struct hp_notice;
 struct hp_pkt;
-struct hp_punch_info;
 struct hp_wg;
 
-/* Longest node name, with its NUL. */
-#define HP_NODE_NAME 33
-/* Most rendezvous servers that a node uses at once. */
-#define HP_NODE_SERVERS 4
+/* Most peers that a node knows at once. */
+#define HP_NODE_PEERS_MAX 16384
 
 /* How the node stands with one rendezvous server. */
 enum hp_server_state {
@@ -108,13 +107,10 @@ struct hp_node_ops {
 
 /* A rendezvous server: what the user wrote, and what it resolved to. */
 struct hp_node_server {
-	char name[80];		/* "s.example.net:8888", for people */
+	char name[HP_SERVER_TEXT]; /* "s.example.net:8888", for people */
 	struct hp_addr addr4;	/* HP_AF_NONE: none */
 	struct hp_addr addr6;
 };
-
-struct hp_identity;
-struct hp_judge;
 
 /**
  * struct hp_node_config - How a node is made
@@ -125,7 +121,8 @@ struct hp_judge;
  * @purpose:   NULL for the tunnel; "echo" registers beside the daemon
  * @low_ttl:   hops of the opening volley; 0: the default
  * @no_relay:  never send through a relay
- * @aead:      engine for the slow path (borrowed)
+ * @mtu:       inner MTU, bytes
+ * @engine:    cipher for the slow path
  */
 struct hp_node_config {
 	const struct hp_network *net;
@@ -133,11 +130,12 @@ struct hp_node_config {
 	struct hp_judge *judge;
 	const struct hp_secret *root;
 	const char *purpose;
-	struct hp_node_server servers[HP_NODE_SERVERS];
+	struct hp_node_server servers[HP_SERVERS_MAX];
 	unsigned int n_servers;
 	unsigned int low_ttl;
 	bool no_relay;
-	struct hp_aead *aead;
+	uint32_t mtu;
+	enum hp_aead_engine engine;
 	struct hp_rng rng;
 	struct hp_node_ops ops;
 	void *ctx;

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the files of lib/node share. Who calls whom:
+ *
+ *	node.c ----> server.c (one rendezvous each) ---+
+ *	   |                                           v
+ *	   +--------------------------------------> peer.c ---> notes.c
+ *	   +---> info.c (reads only)
+ */
+#ifndef HP_NODE_INTERNAL_H
+#define HP_NODE_INTERNAL_H
+
+#include <uthash.h>
+
+#include "base/heap.h"
+#include "base/pkt.h"
+#include "member/cert.h"
+#include "member/judge.h"
+#include "member/note.h"
+#include "member/record.h"
+#include "meet/client.h"
+#include "node/node.h"
+#include "punch/candidates.h"
+#include "punch/punch.h"
+#include "wg/device.h"
+#include "wg/forward.h"
+
+/* Most subnets that our own tunnel has: IPv4, IPv6. */
+#define NODE_OVERLAYS 2
+/* Sends that failed and wait for the next tick. */
+#define NODE_FAULTS 16
+
+/* One rendezvous server. */
+struct server {
+	struct hp_node *node;
+	struct hp_meet_client *client;
+	char name[HP_SERVER_TEXT];
+	bool resolved;
+	enum hp_server_state state;
+	enum hp_err refused;
+	struct hp_addr addr;		/* the one in use */
+	struct hp_addr seen[2][2];	/* [IPv4, IPv6][server port] */
+	uint64_t rtt_ns;
+};
+
+/*
+ * One peer. It is found by its slot; what more is known of it grows:
+ *
+ *	slot only       a member that somebody listed
+ *	+ name          asked for by its user, or read in its record
+ *	+ keys (known)  pinned, or introduced: WireGuard and paths exist
+ *	+ epoch         introduced in this run
+ *
+ * Its state is derived from these facts by hp_peer_update(), nowhere set.
+ */
+struct peer {
+	struct hp_node *node;
+	uint8_t slot[HP_SLOT_LEN];
+	char name[HP_NAME_TEXT];	/* "" while not known */
+	bool wanted;
+	bool known;			/* all up to @punch is set */
+	struct hp_public key;
+	struct hp_overlay overlay;
+	struct hp_secret pair;
+	uint8_t probe_tag[HP_PUNCH_TAG_LEN];
+	uint8_t note_tag[HP_NOTE_TAG_LEN];
+	struct hp_wg_peer *wg;
+	struct hp_punch *punch;
+
+	uint64_t epoch;			/* of its last introduction, 0: none */
+	uint64_t old_epoch;		/* of the run before that */
+	uint32_t seq;
+	uint32_t revoked;		/* number of the list it has */
+	unsigned int n_candidates;
+	struct hp_cert cert;		/* valid with @epoch */
+	struct hp_path relay;
+	unsigned int relay_server;
+	struct hp_path direct;		/* nominated */
+	bool session;			/* a handshake since the introduction */
+	bool silent;			/* the relay answers nothing */
+	bool offline;			/* no server knows its slot */
+	enum hp_err cause;		/* its certificate was refused */
+
+	enum hp_peer_state state;
+	struct hp_path shown;		/* path when @state was last told */
+	uint64_t since_ns;
+	uint64_t connect_ns;
+	uint64_t session_ns;
+	uint64_t direct_ns;
+
+	unsigned int tries;		/* connects without success */
+	uint64_t asked_ns;		/* last connect */
+	uint64_t retry_ns;		/* next connect */
+	uint64_t watch_ns;		/* next look at the data path's stamps */
+	uint64_t heard_ns;		/* newest of them told to @punch */
+	unsigned int notes;		/* rounds of notes sent */
+	uint64_t note_ns;		/* next round */
+	struct hp_timer timer;		/* the earliest of all of these */
+
+	UT_hash_handle hh;		/* by @slot */
+	UT_hash_handle by_probe;
+	UT_hash_handle by_note;
+};
+
+struct fault {
+	struct hp_path path;
+	int sys_errno;
+};
+
+struct hp_node {
+	struct hp_node_config cfg;	/* pointers in it are not to be used */
+	struct hp_network net;
+	struct hp_identity self;
+	struct hp_secret root;
+	bool is_root;
+	char purpose[16];
+	uint8_t slot[HP_SLOT_LEN];
+	uint8_t note_tag[HP_NOTE_TAG_LEN];
+	struct hp_judge *judge;
+	struct hp_wg *wg;
+	struct server servers[HP_SERVERS_MAX];
+	unsigned int n_servers;
+
+	struct peer *peers;		/* by slot */
+	struct peer *probe_tags;
+	struct peer *note_tags;
+	struct peer **named;		/* sorted by name */
+	size_t n_named;
+	struct hp_heap heap;
+
+	struct hp_prefix overlay[NODE_OVERLAYS];
+	struct hp_ifaddr *ifaddrs;
+	size_t n_ifaddrs;
+	struct hp_candidate cand[HP_CANDIDATES_MAX];
+	size_t n_cand;
+	uint64_t epoch;
+	uint32_t seq;
+	bool started;
+	bool want_all;
+	uint16_t port;
+	uint64_t wall_s;		/* at @wall_ns */
+	uint64_t wall_ns;
+	uint64_t now_ns;		/* of the call being served */
+
+	struct fault faults[NODE_FAULTS];
+	unsigned int n_faults;
+};
+
+/* NULL for purpose as lib/member wants it. */
+static inline const char *hp_node_purpose(const struct hp_node *n)
+{
+	return n->purpose[0] ? n->purpose : NULL;
+}
+
+/* node.c */
+uint64_t hp_node_wall(const struct hp_node *n);
+void hp_node_emit(struct hp_node *n, enum hp_node_event_kind kind,
+		const struct peer *p, enum hp_err err);
+/* Puts @buf on the wire, behind a relay header when @path has a channel. */
+void hp_node_send(struct hp_node *n, const struct hp_path *path, int ttl,
+	       const uint8_t *buf, size_t len);
+/* Gathers our candidates again; announces them when they changed, or when
+ * @anyway (the certificate or the revocation list did).
+ */
+void hp_node_publish(struct hp_node *n, bool anyway);
+/* Fills in what a record says of us, with the next sequence number. */
+void hp_node_record(struct hp_node *n, struct hp_record *rec);
+/* What one server tells of our NAT, and what all of them together do. */
+enum hp_mapping hp_server_mapping(const struct hp_node *n,
+			       const struct server *s);
+enum hp_mapping hp_node_mapping(const struct hp_node *n);
+/* Judges a certificate and tells the shell of new pins. */
+enum hp_err hp_node_admit(struct hp_node *n, const struct hp_cert *cert);
+/* Takes a newer revocation list: refuses peers, tells the shell and others. */
+enum hp_err hp_node_revoke(struct hp_node *n, const uint8_t *list, size_t len);
+
+/* server.c */
+enum hp_err hp_server_init(struct hp_node *n, unsigned int i,
+			const struct hp_node_server *cfg);
+extern const struct hp_meet_ops hp_server_ops;
+
+/* peer.c */
+struct peer *hp_peer_find(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN]);
+struct peer *hp_peer_named(const struct hp_node *n, const char *name);
+/* Finds it, or makes it; NULL without room. */
+struct peer *hp_peer_get(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN]);
+void hp_peer_free(struct peer *p);
+void hp_peer_set_name(struct peer *p, const char *name);
+/* Gives it keys: WireGuard peer, routes, path machine. */
+enum hp_err hp_peer_set_keys(struct peer *p, const struct hp_public *key,
+			  const struct hp_overlay *overlay);
+void hp_peer_want(struct peer *p);
+/* Asks the servers for an introduction, now or as soon as it may. */
+void hp_peer_connect(struct peer *p);
+/* The same, after the delay that its unsuccessful tries have earned it. */
+void hp_peer_connect_later(struct peer *p);
+/**
+ * hp_peer_introduced() - A server introduced @p
+ * @seen: where the server hears it
+ * @relay: path through the server, unset: none
+ * @init: a WireGuard initiation that came along, or NULL
+ */
+void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
+		     const struct hp_addr *seen, const struct hp_path *relay,
+		     unsigned int server, const uint8_t *init, bool answer);
+void hp_peer_refuse(struct peer *p, enum hp_err cause);
+void hp_peer_watch(struct peer *p);
+void hp_peer_tick(struct peer *p);
+/* Derives the state, tells the shell of a change, sets the timer. */
+void hp_peer_update(struct peer *p);
+extern const struct hp_wg_ops hp_peer_wg_ops;
+
+/* notes.c */
+void hp_notes_begin(struct peer *p);
+void hp_notes_tick(struct peer *p);
+void hp_notes_rx(struct hp_node *n, const struct hp_path *from,
+	      const uint8_t *buf, size_t len);
+
+#endif

@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One peer of the node: from a slot that somebody listed to a direct path.
+ *
+ *	hp_peer_want() --> hp_peer_connect() --> introduction --> session, relayed
+ *	     ^               ^    |             |                |
+ *	     |               |    v             v                v
+ *	  the user        retry: offline    path machine --> session, direct
+ *	                  1, 2, 4 .. 64 s                         |
+ *	                     ^                                    |
+ *	                     +------- fell silent, restarted -----+
+ *
+ * The state that users see is derived from facts in hp_hp_peer_update().
+ */
+#include "node/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_PACE_NS HP_S
+#define RETRY_FIRST_NS HP_S
+#define RETRY_MAX_SHIFT 6	/* 64 s */
+#define WATCH_NS (250 * HP_MS)
+/* Longer than the WireGuard timers let a peer stay marked as active, so that
+ * its next packet is announced by a notice again.
+ */
+#define WATCH_IDLE_NS (40 * HP_S)
+
+/* ---- finding and making ---------------------------------------------- */
+
+struct peer *hp_peer_find(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN])
+{
+	struct peer *p;
+
+	HASH_FIND(hh, n->peers, slot, HP_SLOT_LEN, p);
+	return p;
+}
+
+/* Place of @name in the sorted list, or where it belongs. */
+static size_t named_at(const struct hp_node *n, const char *name)
+{
+	size_t low = 0;
+	size_t high = n->n_named;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (strcmp(n->named[mid]->name, name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+struct peer *hp_peer_named(const struct hp_node *n, const char *name)
+{
+	size_t at = named_at(n, name);
+
+	return at < n->n_named && !strcmp(n->named[at]->name, name) ?
+		       n->named[at] : NULL;
+}
+
+struct peer *hp_peer_get(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN])
+{
+	struct peer *p = hp_peer_find(n, slot);
+	size_t count = HASH_COUNT(n->peers);
+	struct peer **named;
+
+	if (p)
+		return p;
+	if (count >= HP_NODE_PEERS_MAX || !memcmp(slot, n->slot, HP_SLOT_LEN) ||
+	    hp_heap_reserve(&n->heap, count + 1) != HP_OK)
+		return NULL;
+	named = reallocarray(n->named, count + 1, sizeof(struct peer *));
+	if (!named)
+		return NULL;
+	n->named = named;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->node = n;
+	p->retry_ns = HP_NEVER;
+	p->watch_ns = HP_NEVER;
+	p->note_ns = HP_NEVER;
+	p->since_ns = n->now_ns;
+	memcpy(p->slot, slot, HP_SLOT_LEN);
+	HASH_ADD(hh, n->peers, slot, HP_SLOT_LEN, p);
+	return p;
+}
+
+void hp_peer_set_name(struct peer *p, const char *name)
+{
+	struct hp_node *n = p->node;
+	size_t at = named_at(n, name);
+
+	if (p->name[0])
+		return; /* a slot has one name for ever */
+	memcpy(p->name, name, strnlen(name, sizeof(p->name) - 1) + 1);
+	memmove(&n->named[at + 1], &n->named[at],
+		(n->n_named - at) * sizeof(struct peer *));
+	n->named[at] = p;
+	n->n_named++;
+	hp_node_emit(n, HP_NODE_PEER_NEW, p, HP_OK);
+}
+
+static void keys_drop(struct peer *p)
+{
+	struct hp_node *n = p->node;
+
+	if (!p->known)
+		return;
+	HASH_DELETE(by_probe, n->probe_tags, p);
+	HASH_DELETE(by_note, n->note_tags, p);
+	hp_punch_free(p->punch);
+	hp_wg_peer_remove(p->wg);
+	hp_secret_wipe(&p->pair);
+	p->punch = NULL;
+	p->wg = NULL;
+	p->known = false;
+	p->session = false;
+	p->epoch = 0;
+	p->direct = (struct hp_path){ 0 };
+	p->relay = (struct hp_path){ 0 };
+	p->watch_ns = HP_NEVER;
+	p->note_ns = HP_NEVER;
+}
+
+void hp_peer_free(struct peer *p)
+{
+	struct hp_node *n = p->node;
+
+	keys_drop(p);
+	hp_heap_set(&n->heap, &p->timer, HP_NEVER);
+	HASH_DEL(n->peers, p);
+	if (p->name[0]) {
+		size_t at = named_at(n, p->name);
+
+		n->n_named--;
+		memmove(&n->named[at], &n->named[at + 1],
+			(n->n_named - at) * sizeof(struct peer *));
+	}
+	free(p);
+}
+
+/* ---- paths ----------------------------------------------------------- */
+
+static const struct hp_path *current_path(const struct peer *p)
+{
+	return hp_path_set(&p->direct) ? &p->direct : &p->relay;
+}
+
+/* Points WireGuard at the path that packets take now. */
+static void peer_route(struct peer *p)
+{
+	/* Out of memory: the old path stays, and the next change tries again. */
+	if (hp_wg_peer_set_path(p->wg, current_path(p), p->node->now_ns))
+		return;
+}
+
+static void punch_send(void *ctx, const struct hp_path *path, int ttl,
+		       const uint8_t *buf, size_t len)
+{
+	struct peer *p = ctx;
+
+	hp_node_send(p->node, path, ttl, buf, len);
+}
+
+static void punch_nominated(void *ctx, const struct hp_path *direct)
+{
+	struct peer *p = ctx;
+	struct hp_node *n = p->node;
+
+	p->direct = direct ? *direct : (struct hp_path){ 0 };
+	if (direct && !p->direct_ns)
+		p->direct_ns = n->now_ns;
+	peer_route(p);
+	if (direct && !p->session)
+		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
+}
+
+static void punch_event(void *ctx, enum hp_punch_event ev)
+{
+	struct peer *p = ctx;
+
+	switch (ev) {
+	case HP_PUNCH_RELAY_SILENT:
+		p->silent = true;
+		hp_peer_connect(p);
+		break;
+	case HP_PUNCH_STRANGER:
+	case HP_PUNCH_LOST:
+		hp_peer_connect(p);
+		break;
+	case HP_PUNCH_FAILED:
+		break; /* told by hp_punch_get_info() */
+	}
+}
+
+static const struct hp_punch_ops punch_ops = {
+	.send = punch_send,
+	.nominated = punch_nominated,
+	.event = punch_event,
+};
+
+/* ---- keys ------------------------------------------------------------ */
+
+static enum hp_err keys_wg(struct peer *p)
+{
+	struct hp_node *n = p->node;
+	struct hp_addr addr4 = hp_overlay_addr4(&p->overlay);
+	struct hp_addr addr6 = hp_overlay_addr6(&n->net.id, &p->overlay);
+	struct hp_prefix prefix4 = hp_prefix_host(&addr4);
+	struct hp_prefix prefix6 = hp_prefix_host(&addr6);
+	struct hp_secret psk;
+	enum hp_err err;
+
+	err = hp_wg_peer_add(n->wg, &p->key, &p->wg);
+	if (err != HP_OK)
+		return err;
+	hp_network_psk(&n->net, &n->self.cert.key, &p->key, &psk);
+	hp_wg_peer_set_psk(p->wg, &psk);
+	hp_secret_wipe(&psk);
+	hp_wg_peer_set_user(p->wg, p);
+	hp_wg_peer_set_roaming(p->wg, false);
+	err = hp_wg_peer_allow(p->wg, &prefix4);
+	if (err == HP_OK)
+		err = hp_wg_peer_allow(p->wg, &prefix6);
+	if (err != HP_OK)
+		hp_wg_peer_remove(p->wg);
+	return err;
+}
+
+static struct hp_punch *keys_punch(struct peer *p)
+{
+	struct hp_node *n = p->node;
+	struct hp_punch_config pc = {
+		.rng = n->cfg.rng,
+		.key = p->pair,
+		.own = n->self.cert.key,
+		.peer = p->key,
+		.epoch = n->epoch,
+		.low_ttl = n->cfg.low_ttl,
+		.ops = punch_ops,
+		.ctx = p,
+	};
+	struct hp_punch *punch = hp_punch_new(&pc);
+
+	hp_secret_wipe(&pc.key);
+	return punch;
+}
+
+enum hp_err hp_peer_set_keys(struct peer *p, const struct hp_public *key,
+			  const struct hp_overlay *overlay)
+{
+	struct hp_node *n = p->node;
+	enum hp_err err;
+
+	if (p->known && hp_public_eq(&p->key, key) &&
+	    hp_overlay_eq(&p->overlay, overlay))
+		return HP_OK;
+	keys_drop(p);
+	p->key = *key;
+	p->overlay = *overlay;
+	err = hp_network_pair_key(&n->net, &n->self.key, key, &p->pair);
+	if (err != HP_OK)
+		return err;
+	err = keys_wg(p);
+	if (err != HP_OK)
+		goto wipe;
+	p->punch = keys_punch(p);
+	if (!p->punch) {
+		hp_wg_peer_remove(p->wg);
+		err = HP_ERR_NOMEM;
+		goto wipe;
+	}
+	hp_punch_tag(&p->pair, key, p->probe_tag);
+	hp_note_tag(&n->net, key, p->note_tag);
+	HASH_ADD(by_probe, n->probe_tags, probe_tag, HP_PUNCH_TAG_LEN, p);
+	HASH_ADD(by_note, n->note_tags, note_tag, HP_NOTE_TAG_LEN, p);
+	p->known = true;
+	return HP_OK;
+wipe:
+	hp_secret_wipe(&p->pair);
+	return err;
+}
+
+/* ---- connecting ------------------------------------------------------ */
+
+void hp_peer_want(struct peer *p)
+{
+	p->wanted = true;
+	p->offline = false;
+	if (p->state == HP_PEER_RELAYED || p->state == HP_PEER_DIRECT)
+		return;
+	p->connect_ns = p->node->now_ns;
+	p->session_ns = p->direct_ns = 0;
+	hp_peer_connect(p);
+}
+
+/* Does a handshake have to ride along? Only when its answer has a way back,
+ * and no session stands.
+ */
+static bool wants_init(const struct peer *p)
+{
+	struct hp_wg_peer_info info;
+	bool wants;
+
+	if (!p->known || p->node->cfg.no_relay)
+		return false;
+	hp_wg_peer_info(p->wg, p->node->now_ns, &info);
+	wants = !p->session || !info.session_ns;
+	hp_secret_wipe(&info.psk);
+	return wants;
+}
+
+static void send_offer(struct peer *p)
+{
+	struct hp_node *n = p->node;
+	struct hp_offer offer = { 0 };
+	uint8_t blob[HP_OFFER_MAX];
+	size_t len;
+
+	hp_node_record(n, &offer.record);
+	offer.has_init = wants_init(p) &&
+			 hp_wg_initiation_make(p->wg, n->now_ns,
+					       offer.init) == HP_OK;
+	if (hp_offer_seal(&n->net, hp_node_purpose(n), &n->self, &offer, p->slot,
+			  &n->cfg.rng, blob, &len) != HP_OK)
+		return;
+	for (unsigned int i = 0; i < n->n_servers; i++)
+		if (hp_meet_connect(n->servers[i].client, p->slot, blob, len,
+				    n->now_ns) != HP_OK)
+			continue; /* full: the retry comes by */
+}
+
+void hp_peer_connect(struct peer *p)
+{
+	struct hp_node *n = p->node;
+
+	if (!n->started)
+		return;
+	if (p->asked_ns && n->now_ns < p->asked_ns + CONNECT_PACE_NS) {
+		p->retry_ns = hp_time_min(p->retry_ns,
+					  p->asked_ns + CONNECT_PACE_NS);
+	} else {
+		if (!p->connect_ns)
+			p->connect_ns = n->now_ns;
+		p->asked_ns = n->now_ns;
+		p->retry_ns = HP_NEVER;
+		send_offer(p);
+	}
+	hp_peer_update(p);
+}
+
+static bool connected(const struct peer *p)
+{
+	return p->session && (hp_path_set(&p->direct) ||
+			      (hp_path_set(&p->relay) && !p->silent));
+}
+
+void hp_peer_connect_later(struct peer *p)
+{
+	unsigned int shift = p->tries < RETRY_MAX_SHIFT ? p->tries :
+							  RETRY_MAX_SHIFT;
+
+	if ((p->wanted || p->session) && !connected(p)) {
+		p->tries++;
+		p->retry_ns = p->node->now_ns + (RETRY_FIRST_NS << shift);
+	}
+	hp_peer_update(p);
+}
+
+/* The candidates worth a probe, the address that the server hears first. */
+static size_t intro_candidates(const struct peer *p,
+			       const struct hp_record *rec,
+			       const struct hp_addr *seen,
+			       struct hp_candidate out[HP_CANDIDATES_MAX])
+{
+	const struct hp_node *n = p->node;
+	struct hp_candidate c = { .addr = *seen, .kind = HP_CAND_REFLEXIVE };
+	size_t count = 0;
+
+	if (hp_candidate_usable(&c, n->overlay, NODE_OVERLAYS))
+		hp_candidates_add(out, &count, &c);
+	for (unsigned int i = 0; i < rec->n_cand; i++)
+		if (hp_candidate_usable(&rec->cand[i], n->overlay,
+					NODE_OVERLAYS))
+			hp_candidates_add(out, &count, &rec->cand[i]);
+	return count;
+}
+
+/* Is @rec news? Not when a newer one of the same run was taken already, nor
+ * when it is of the run before.
+ */
+static bool intro_fresh(const struct peer *p, const struct hp_record *rec)
+{
+	if (rec->epoch == p->epoch)
+		return rec->seq >= p->seq;
+	return rec->epoch && rec->epoch != p->old_epoch;
+}
+
+static void take_record(struct peer *p, const struct hp_record *rec)
+{
+	if (rec->epoch != p->epoch) {
+		p->old_epoch = p->epoch;
+		p->epoch = rec->epoch;
+		p->session = false;
+	}
+	p->seq = rec->seq;
+	p->cert = rec->cert;
+	p->revoked = rec->revoked;
+	p->n_candidates = rec->n_cand;
+	p->offline = false;
+	p->silent = false;
+	p->cause = HP_OK;
+	p->tries = 0;
+	p->retry_ns = HP_NEVER;
+}
+
+static void take_init(struct peer *p, const struct hp_path *relay,
+		      const uint8_t *init)
+{
+	uint8_t buf[HP_HEADROOM + HP_OFFER_INIT_LEN + HP_TAILROOM];
+	struct hp_pkt pkt = hp_pkt_of(buf, sizeof(buf), HP_HEADROOM,
+				      HP_OFFER_INIT_LEN);
+
+	memcpy(pkt.data, init, HP_OFFER_INIT_LEN);
+	if (hp_wg_rx(p->node->wg, relay, &pkt, p->node->now_ns) != HP_OK)
+		return; /* counted there: seen before, or too many */
+}
+
+void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
+		     const struct hp_addr *seen, const struct hp_path *relay,
+		     unsigned int server, const uint8_t *init, bool answer)
+{
+	struct hp_node *n = p->node;
+	struct hp_candidate cand[HP_CANDIDATES_MAX];
+	struct hp_punch_intro intro = {
+		.peer_epoch = rec->epoch,
+		.candidates = cand,
+		.own_mapping = hp_node_mapping(n),
+		.peer_mapping = rec->caps & 3,
+	};
+
+	if (!intro_fresh(p, rec))
+		return;
+	if (!p->connect_ns)
+		p->connect_ns = n->now_ns;
+	if (hp_path_set(relay) &&
+	    (!hp_path_set(&p->relay) || p->relay_server == server ||
+	     p->silent)) {
+		p->relay = *relay;
+		p->relay_server = server;
+	}
+	take_record(p, rec);
+	intro.n_candidates = intro_candidates(p, rec, seen, cand);
+	intro.relay = p->relay;
+	peer_route(p);
+	hp_punch_introduce(p->punch, &intro, n->now_ns);
+	if (init && hp_path_set(relay))
+		take_init(p, relay, init);
+	else if (answer && !p->session && hp_path_set(current_path(p)))
+		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
+	hp_notes_begin(p);
+	hp_peer_update(p);
+}
+
+void hp_peer_refuse(struct peer *p, enum hp_err cause)
+{
+	keys_drop(p);
+	p->cause = cause;
+	p->retry_ns = HP_NEVER;
+	for (unsigned int i = 0; i < p->node->n_servers; i++)
+		hp_meet_connect_cancel(p->node->servers[i].client, p->slot);
+	hp_peer_update(p);
+}
+
+/* ---- what WireGuard says --------------------------------------------- */
+
+static void wg_send(void *ctx, struct hp_wg_peer *peer,
+		    const struct hp_path *path, struct hp_pkt *pkt)
+{
+	struct hp_node *n = ctx;
+	struct hp_path to = *path;
+
+	(void)peer;
+	if (to.channel && hp_relay_push(pkt, to.channel) != HP_OK)
+		return;
+	n->cfg.ops.send(n->cfg.ctx, &to, 0, pkt->data, pkt->len);
+}
+
+static void wg_deliver(void *ctx, struct hp_wg_peer *peer,
+		       struct hp_pkt *inner)
+{
+	struct hp_node *n = ctx;
+	struct peer *p = hp_wg_peer_user(peer);
+
+	n->cfg.ops.deliver(n->cfg.ctx, p ? p->name : "", inner);
+}
+
+static void wg_event(void *ctx, struct hp_wg_peer *peer, enum hp_wg_event ev)
+{
+	struct hp_node *n = ctx;
+	struct peer *p = hp_wg_peer_user(peer);
+
+	if (!p)
+		return; /* a stock peer */
+	switch (ev) {
+	case HP_WG_SESSION_UP:
+		if (!p->session) {
+			p->session = true;
+			p->session_ns = n->now_ns;
+			hp_notes_begin(p);
+		}
+		hp_peer_watch(p);
+		hp_peer_update(p);
+		break;
+	case HP_WG_WANTED:
+	case HP_WG_HANDSHAKE_FAILED:
+		p->wanted |= ev == HP_WG_WANTED;
+		hp_peer_connect(p);
+		break;
+	case HP_WG_HANDSHAKE_SENT:
+	case HP_WG_ROAMED:
+	case HP_WG_KEYS_GONE:
+		break;
+	}
+}
+
+static void wg_timestamp(void *ctx, uint8_t out[12])
+{
+	struct hp_node *n = ctx;
+
+	n->cfg.ops.timestamp(n->cfg.ctx, out);
+}
+
+const struct hp_wg_ops hp_peer_wg_ops = {
+	.send = wg_send,
+	.deliver = wg_deliver,
+	.event = wg_event,
+	.timestamp = wg_timestamp,
+};
+
+/* ---- time ------------------------------------------------------------ */
+
+void hp_peer_watch(struct peer *p)
+{
+	if (p->watch_ns == HP_NEVER)
+		p->watch_ns = p->node->now_ns + WATCH_NS;
+	hp_peer_update(p);
+}
+
+/* Tells the path machine what the data path sent and heard. */
+static void look(struct peer *p)
+{
+	struct hp_node *n = p->node;
+	struct hp_wg_peer_info info;
+	uint64_t last;
+
+	hp_wg_peer_info(p->wg, n->now_ns, &info);
+	hp_secret_wipe(&info.psk);
+	if (info.tx_data_first_ns)
+		hp_punch_sent(p->punch, info.tx_data_first_ns);
+	if (info.rx_last_ns > p->heard_ns) {
+		p->heard_ns = info.rx_last_ns;
+		p->silent = false;
+		hp_punch_heard(p->punch, NULL, info.rx_last_ns);
+	}
+	last = info.tx_last_ns > info.rx_last_ns ? info.tx_last_ns :
+						   info.rx_last_ns;
+	p->watch_ns = hp_time_since(n->now_ns, last) > WATCH_IDLE_NS ?
+			      HP_NEVER : n->now_ns + WATCH_NS;
+}
+
+void hp_peer_tick(struct peer *p)
+{
+	struct hp_node *n = p->node;
+
+	if (p->watch_ns <= n->now_ns)
+		look(p);
+	if (p->known)
+		hp_punch_tick(p->punch, n->now_ns);
+	if (p->note_ns <= n->now_ns)
+		hp_notes_tick(p);
+	if (p->retry_ns <= n->now_ns) {
+		p->retry_ns = HP_NEVER;
+		hp_peer_connect(p);
+	}
+	hp_peer_update(p);
+}
+
+static enum hp_peer_state derive(const struct peer *p)
+{
+	if (p->cause != HP_OK)
+		return HP_PEER_REFUSED;
+	if (p->session && hp_path_set(&p->direct))
+		return HP_PEER_DIRECT;
+	if (connected(p))
+		return HP_PEER_RELAYED;
+	if (p->offline)
+		return HP_PEER_OFFLINE;
+	if (p->session)
+		return HP_PEER_LOST;
+	return p->wanted || p->epoch ? HP_PEER_CONNECTING : HP_PEER_IDLE;
+}
+
+void hp_peer_update(struct peer *p)
+{
+	struct hp_node *n = p->node;
+	enum hp_peer_state state = derive(p);
+	const struct hp_path *path = current_path(p);
+	uint64_t due = hp_time_min(p->retry_ns, p->note_ns);
+
+	due = hp_time_min(due, p->watch_ns);
+	if (p->known)
+		due = hp_time_min(due, hp_punch_deadline(p->punch));
+	hp_heap_set(&n->heap, &p->timer, due);
+	if (state == p->state && hp_path_eq(path, &p->shown))
+		return;
+	if (state != p->state)
+		p->since_ns = n->now_ns;
+	p->state = state;
+	p->shown = *path;
+	if (p->name[0])
+		hp_node_emit(n, HP_NODE_PEER, p, p->cause);
+}
