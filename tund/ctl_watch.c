@@ -14,7 +14,7 @@
 
 /* What of a peer is news when it changes. */
 struct peer_told {
-	char name[HP_NODE_NAME];
+	char name[HP_NAME_TEXT];
 	enum hp_peer_state state;
 	struct hp_path path;
 };
@@ -26,8 +26,8 @@ struct server_told {
 };
 
 struct ctl_told {
-	struct server_told server[HP_NODE_SERVERS];
-	bool knows_server[HP_NODE_SERVERS];
+	struct server_told server[HP_SERVERS_MAX];
+	bool knows_server[HP_SERVERS_MAX];
 	struct peer_told *peer;
 	size_t n, cap;
 };
