@@ -10,10 +10,9 @@
 #ifndef HP_NODE_INTERNAL_H
 #define HP_NODE_INTERNAL_H
 
-#include <uthash.h>
-
 #include "base/heap.h"
 #include "base/pkt.h"
+#include "base/table.h"
 #include "member/cert.h"
 #include "member/judge.h"
 #include "member/note.h"

@@ -86,6 +86,10 @@ struct peer *hp_peer_get(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN])
 	p->since_ns = n->now_ns;
 	memcpy(p->slot, slot, HP_SLOT_LEN);
 	HASH_ADD(hh, n->peers, slot, HP_SLOT_LEN, p);
+	if (!p->hh.tbl) {
+		free(p);
+		return NULL;
+	}
 	return p;
 }
 
@@ -110,8 +114,12 @@ static void keys_drop(struct peer *p)
 
 	if (!p->known)
 		return;
-	HASH_DELETE(by_probe, n->probe_tags, p);
-	HASH_DELETE(by_note, n->note_tags, p);
+	if (p->by_probe.tbl)
+		HASH_DELETE(by_probe, n->probe_tags, p);
+	if (p->by_note.tbl)
+		HASH_DELETE(by_note, n->note_tags, p);
+	memset(&p->by_probe, 0, sizeof(p->by_probe));
+	memset(&p->by_note, 0, sizeof(p->by_note));
 	hp_punch_free(p->punch);
 	hp_wg_peer_remove(p->wg);
 	hp_secret_wipe(&p->pair);
@@ -279,7 +287,10 @@ enum hp_err hp_peer_set_keys(struct peer *p, const struct hp_public *key,
 	HASH_ADD(by_probe, n->probe_tags, probe_tag, HP_PUNCH_TAG_LEN, p);
 	HASH_ADD(by_note, n->note_tags, note_tag, HP_NOTE_TAG_LEN, p);
 	p->known = true;
-	return HP_OK;
+	if (p->by_probe.tbl && p->by_note.tbl)
+		return HP_OK;
+	keys_drop(p);
+	return HP_ERR_NOMEM;
 wipe:
 	hp_secret_wipe(&p->pair);
 	return err;
