@@ -97,7 +97,8 @@ enum hp_punch_fault hp_punch_fault_of(int sys_errno);
  *             call. Called only on a change.
  * @event:     see enum hp_punch_event
  *
- * None may call back into the machine, except hp_punch_get_info().
+ * None may call back into the machine, except hp_punch_get_info() and, from
+ * @send, hp_punch_error().
  */
 struct hp_punch_ops {
 	void (*send)(void *ctx, const struct hp_path *path, int ttl,
@@ -179,7 +180,7 @@ void hp_punch_stop(struct hp_punch *p);
  *
  * Return: HP_OK; HP_ERR_SHORT, _TYPE, _FORMAT; HP_ERR_AUTH; HP_ERR_REPLAY;
  *         HP_ERR_STATE (an epoch that is not the current one, a response
- *         nobody waits for). On error nothing changed but a count.
+ *         nobody waits for). On error nothing changed but counts.
  */
 enum hp_err hp_punch_rx(struct hp_punch *p, const struct hp_path *from,
 			const uint8_t *buf, size_t len, uint64_t now_ns)
@@ -204,7 +205,9 @@ void hp_punch_sent(struct hp_punch *p, uint64_t at_ns);
  * the path in use, and try all paths, at once.
  */
 void hp_punch_poke(struct hp_punch *p, uint64_t now_ns);
-/* A send over @path failed, of a probe or of anything else. */
+/* A send over @path failed, of a probe or of anything else. It is only noted,
+ * for the next tick: may be called from within the send operation.
+ */
 void hp_punch_error(struct hp_punch *p, const struct hp_path *path,
 		    enum hp_punch_fault fault, uint64_t now_ns);
 

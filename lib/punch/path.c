@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+#include "punch/path.h"
+
+#include <string.h>
+
+#include "punch/candidates.h"
+
+void hp_paths_reset(struct hp_paths *t)
+{
+	struct hp_path relay = t->track[0].path;
+
+	memset(t, 0, sizeof(*t));
+	t->track[0].path = relay;
+	t->track[0].kind = HP_CAND_RELAYED;
+	t->n = 1;
+}
+
+void hp_paths_set_relay(struct hp_paths *t, const struct hp_path *relay)
+{
+	if (hp_path_eq(&t->track[0].path, relay))
+		return;
+	t->track[0] = (struct hp_track){ .path = *relay,
+					 .kind = HP_CAND_RELAYED };
+}
+
+static bool is_local_fit(const struct hp_addr *a, const struct hp_addr *b)
+{
+	return a->family == HP_AF_NONE || b->family == HP_AF_NONE ||
+	       hp_addr_same_ip(a, b);
+}
+
+struct hp_track *hp_paths_find(struct hp_paths *t, const struct hp_path *path)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct hp_path *p = &t->track[i].path;
+
+		if (p->channel == path->channel && p->sock == path->sock &&
+		    hp_path_set(p) && hp_addr_eq(&p->remote, &path->remote) &&
+		    is_local_fit(&p->local, &path->local))
+			return &t->track[i];
+	}
+	return NULL;
+}
+
+static struct hp_track *make_room(struct hp_paths *t, size_t keep1,
+				  size_t keep2)
+{
+	struct hp_track *oldest = NULL;
+
+	if (t->n < HP_PUNCH_PATHS)
+		return &t->track[t->n++];
+	for (size_t i = 1; i < t->n; i++) {
+		struct hp_track *k = &t->track[i];
+
+		if (k->valid || k->announced || i == keep1 || i == keep2)
+			continue;
+		if (!oldest || k->heard_ns < oldest->heard_ns)
+			oldest = k;
+	}
+	return oldest;
+}
+
+struct hp_track *hp_paths_add(struct hp_paths *t, const struct hp_path *path,
+			      enum hp_candidate_kind kind, size_t keep1,
+			      size_t keep2)
+{
+	struct hp_track *k = hp_paths_find(t, path);
+
+	if (k)
+		return k;
+	k = make_room(t, keep1, keep2);
+	if (k)
+		*k = (struct hp_track){ .path = *path, .kind = kind };
+	return k;
+}
+
+static void note(struct hp_track *t, bool lost)
+{
+	t->history = (uint8_t)(t->history << 1 | lost);
+	if (t->n_history < HP_TRACK_HISTORY)
+		t->n_history++;
+}
+
+void hp_track_sent(struct hp_track *t, uint64_t txid, uint64_t now_ns)
+{
+	struct hp_pending *slot = &t->pending[0];
+
+	hp_track_expire(t, now_ns);
+	for (size_t i = 1; i < HP_TRACK_PENDING; i++)
+		if (slot->txid && (!t->pending[i].txid ||
+				   t->pending[i].sent_ns < slot->sent_ns))
+			slot = &t->pending[i];
+	*slot = (struct hp_pending){ .txid = txid, .sent_ns = now_ns };
+}
+
+static void smooth(struct hp_track *t, uint64_t rtt_ns)
+{
+	/* RFC 6298, 2.3; 0 means "unknown", so no round trip is that short. */
+	if (!rtt_ns)
+		rtt_ns = 1;
+	t->srtt_ns = t->srtt_ns ? (7 * t->srtt_ns + rtt_ns) / 8 : rtt_ns;
+}
+
+enum hp_err hp_track_answered(struct hp_track *t, uint64_t txid,
+			      uint64_t now_ns, uint64_t *sent_ns)
+{
+	for (size_t i = 0; txid && i < HP_TRACK_PENDING; i++) {
+		struct hp_pending *slot = &t->pending[i];
+
+		if (slot->txid != txid)
+			continue;
+		if (!t->valid) {
+			/* What went unanswered before says nothing about the
+			 * path as it is now.
+			 */
+			t->valid = true;
+			t->valid_ns = now_ns;
+			t->history = t->n_history = 0;
+		}
+		if (!slot->late)
+			note(t, false);
+		smooth(t, hp_time_since(now_ns, slot->sent_ns));
+		t->answered++;
+		slot->txid = 0;
+		*sent_ns = slot->sent_ns;
+		return HP_OK;
+	}
+	return HP_ERR_STATE;
+}
+
+void hp_track_expire(struct hp_track *t, uint64_t now_ns)
+{
+	uint64_t timeout = HP_TRACK_TIMEOUT;
+
+	if (timeout < 2 * t->srtt_ns)
+		timeout = 2 * t->srtt_ns;
+	for (size_t i = 0; i < HP_TRACK_PENDING; i++) {
+		struct hp_pending *slot = &t->pending[i];
+
+		if (!slot->txid || slot->late ||
+		    hp_time_since(now_ns, slot->sent_ns) < timeout)
+			continue;
+		slot->late = true;
+		if (t->valid && slot->sent_ns >= t->valid_ns)
+			note(t, true);
+	}
+}
+
+void hp_track_fail(struct hp_track *t)
+{
+	t->valid = false;
+	t->peer_uses = false;
+	t->faster = 0;
+	t->srtt_ns = 0;
+	t->history = t->n_history = 0;
+}
+
+bool hp_track_is_mute(const struct hp_track *t)
+{
+	return t->n_history >= 3 && (t->history & 7) == 7;
+}
+
+static unsigned int losses(const struct hp_track *t)
+{
+	return (unsigned int)__builtin_popcount(t->history);
+}
+
+bool hp_track_is_lossy(const struct hp_track *t, bool was)
+{
+	if (was && t->n_history < HP_TRACK_HISTORY)
+		return true;
+	return losses(t) > (was ? HP_TRACK_GOOD : HP_TRACK_LOSSY - 1);
+}
+
+bool hp_track_is_clean(const struct hp_track *t)
+{
+	return t->valid && t->n_history >= HP_TRACK_GAIN_SAMPLES &&
+	       !t->history;
+}
+
+bool hp_track_gains(struct hp_track *t, const struct hp_track *used)
+{
+	uint64_t gain = used->srtt_ns / 10;
+
+	if (gain < HP_TRACK_GAIN)
+		gain = HP_TRACK_GAIN;
+	if (!used->srtt_ns || t->srtt_ns + gain > used->srtt_ns)
+		t->faster = 0;
+	else if (t->faster < HP_TRACK_GAIN_SAMPLES)
+		t->faster++;
+	return t->faster >= HP_TRACK_GAIN_SAMPLES;
+}
+
+bool hp_track_is_better(const struct hp_track *a, const struct hp_track *b)
+{
+	struct hp_candidate ca = { .addr = a->path.remote, .kind = a->kind };
+	struct hp_candidate cb = { .addr = b->path.remote, .kind = b->kind };
+
+	if (a->srtt_ns + HP_TRACK_GAIN <= b->srtt_ns)
+		return true;
+	if (b->srtt_ns + HP_TRACK_GAIN <= a->srtt_ns)
+		return false;
+	return hp_candidate_priority(&ca) > hp_candidate_priority(&cb);
+}

@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ *            introduce                      nominated
+ *   IDLE ---------------> TRYING --------------------------> DIRECT
+ *    ^                     |  ^                              ^ |  |
+ *    | stop                |  | introduce, poke    nominated | |  | lossy, and
+ *    | (from all)    round |  |                              | |  | the relay
+ *    |               fails |  |             silent 1 s + 0.5 s| |  | is clean
+ *    |                     v  |                              | v  |
+ *    |                    RELAYED <--------- DOUBT <---------+--  |
+ *    |                      ^ | nominated    round fails          |
+ *    |                      | +--------------------> DIRECT       |
+ *    |                      +-------------------------------------+
+ *
+ * Where packets go: DIRECT: the path in use. All others: the relay; in DOUBT
+ * also the path that fell silent.
+ *
+ * Paths. Each candidate of the peer is a path, and so is each source of an
+ * authentic request (peer-reflexive), and the relay. A path is *valid* once a
+ * response to a request of ours came back over it; only a valid one is ever
+ * nominated, so that a path that works one way only never is.
+ *
+ * Rounds. volley.h says when probes leave. A round begins with the
+ * introduction, with a poke, when the direct path dies (all volleys), 1, 2, 4
+ * .. 64 s after a failed round (fewer), and when the peer's begins: behind its
+ * opening volley it says so over the relay (HP_PROBE_PUNCH), so that both NATs
+ * are opened at once. A request is answered by a response and, where the path
+ * is not valid yet, by a request of our own. A round ends with a nomination, or
+ * fails HP_VOLLEY_GRACE after its last volley. After the retry at 64 s there
+ * are no more until data is sent again.
+ *
+ * Nomination. The node with the lower public key chooses (it is *controlling*)
+ * and says so with the kind of each request that it sends over the path in
+ * use, be it the relay: NOMINATE. The other follows the NOMINATE of the highest
+ * sequence. Since each heartbeat of the controlling side is one, a lost one is
+ * repeated, and a disagreement mends itself. Disagreement shows in requests of
+ * the peer whose flag IN_USE does not fit: then the controlling side asserts
+ * its choice at once, and if that is not answered, the path is dead.
+ *
+ * Upkeep of the path in use (active: data was sent in the last 45 s).
+ *   heartbeat   a request every 3 s while active, else 25 s after anything was
+ *               sent over it, for the NAT (the relay's channel: 100 s)
+ *   silence     sent, and nothing heard for 1 s -> check
+ *   check       a request at once and every 100 ms (or 5/4 round trips); any
+ *               answer ends it, and unless it is strict, anything heard; after
+ *               0.5 s (or 3 of those) the path is dead
+ *   dead        direct: relay in use, state DOUBT, a new round; relay: an event
+ * Other valid paths, and the relay, are measured every 15 s while active. The
+ * controlling side switches for a gain of 5 ms and 10 % over 3 samples.
+ *
+ * Changed mapping. When the peer's NAT gives it another address, its packets
+ * still come, from elsewhere: a request from a new source that says IN_USE. The
+ * controlling side nominates that path as soon as it is valid.
+ *
+ * Budgets. Requests: 24 at once, 100/s, 48 a round. Responses: one for each
+ * fresh authentic request, 50 at once, 200/s, never longer than the request.
+ */
+#include "punch/punch.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "punch/machine.h"
+
+#define BEAT_ACTIVE (3 * HP_S)
+#define BEAT_IDLE (25 * HP_S)
+#define BEAT_OTHER (15 * HP_S)
+/* Relay channels live for 3 minutes without traffic. */
+#define BEAT_RELAY (100 * HP_S)
+#define SILENCE (1 * HP_S)
+#define CHECK_EVERY (100 * HP_MS)
+#define CHECK_TIME (500 * HP_MS)
+/* Between two requests of ours that answer requests of the peer, and between
+ * two assertions of the choice.
+ */
+#define TRIGGER_GAP (20 * HP_MS)
+#define ASSERT_GAP (200 * HP_MS)
+/* A new round makes no sense so soon after the last one began. */
+#define ROUND_GAP (300 * HP_MS)
+#define STRANGER_GAP (1 * HP_S)
+#define SILENT_GAP (5 * HP_S)
+
+static struct hp_track *relay(struct hp_punch *p)
+{
+	return &p->paths.track[0];
+}
+
+static size_t index_of(const struct hp_punch *p, const struct hp_track *t)
+{
+	return (size_t)(t - p->paths.track);
+}
+
+static void use_path(struct hp_punch *p, size_t i, enum hp_punch_state state,
+		     uint64_t now_ns)
+{
+	bool changed = p->use != i;
+
+	p->use = i;
+	p->waiting_ns = 0;
+	p->check.on = false;
+	p->look = false;
+	hp_punch_set_state(p, state, now_ns);
+	if (changed)
+		p->ops.nominated(p->ctx, i ? &hp_punch_used(p)->path : NULL);
+}
+
+/* The peer's opening volley has left. */
+static void peer_punches(struct hp_punch *p, bool relayed, uint64_t now_ns)
+{
+	if (p->punching) {
+		hp_round_open(p, now_ns);
+		return;
+	}
+	if (p->state == HP_PUNCH_DIRECT && !relayed)
+		return;
+	if (hp_time_since(now_ns, p->volley.start_ns) >= ROUND_GAP)
+		hp_round_join(p, now_ns);
+}
+
+/* ---- the path in use ---------------------------------------------------- */
+
+static void lose_path(struct hp_punch *p, uint64_t now_ns);
+
+static void check_failed(struct hp_punch *p, uint64_t now_ns)
+{
+	p->check.on = false;
+	p->waiting_ns = 0;
+	if (p->use) {
+		lose_path(p, now_ns);
+		return;
+	}
+	relay(p)->valid = false;
+	if (p->silent_ns && hp_time_since(now_ns, p->silent_ns) < SILENT_GAP)
+		return;
+	p->silent_ns = now_ns;
+	p->ops.event(p->ctx, HP_PUNCH_RELAY_SILENT);
+}
+
+static void run_check(struct hp_punch *p, uint64_t now_ns)
+{
+	if (!p->check.on)
+		return;
+	if (now_ns >= p->check.end_ns) {
+		check_failed(p, now_ns);
+		return;
+	}
+	if (now_ns < p->check.next_ns)
+		return;
+	hp_punch_request(p, hp_punch_used(p), 0, 0, now_ns);
+	p->check.next_ns = now_ns + p->check.every_ns;
+}
+
+static void start_check(struct hp_punch *p, bool strict, uint64_t now_ns)
+{
+	uint64_t every = hp_punch_used(p)->srtt_ns * 5 / 4, span;
+
+	if (p->check.on) {
+		p->check.strict |= strict;
+		return;
+	}
+	if (!hp_path_set(&hp_punch_used(p)->path))
+		return;
+	if (every < CHECK_EVERY)
+		every = CHECK_EVERY;
+	span = 3 * every > CHECK_TIME ? 3 * every : CHECK_TIME;
+	p->check = (struct hp_check){ .on = true,
+				      .strict = strict,
+				      .next_ns = now_ns,
+				      .every_ns = every,
+				      .end_ns = now_ns + span };
+	/* The request that began a round is the first of the check. */
+	if (hp_punch_used(p)->full_ns == now_ns)
+		p->check.next_ns += every;
+	run_check(p, now_ns);
+}
+
+/* Answered: the path lives, and volleys that a poke began are pointless. */
+static void check_passed(struct hp_punch *p)
+{
+	if (p->check.on && p->state == HP_PUNCH_DIRECT)
+		p->punching = false;
+	p->check.on = false;
+}
+
+static void lose_path(struct hp_punch *p, uint64_t now_ns)
+{
+	hp_track_fail(hp_punch_used(p));
+	p->doubt = p->use;
+	p->backoff = 0;
+	use_path(p, 0, HP_PUNCH_DOUBT, now_ns);
+	hp_round_start(p, HP_VOLLEY_FULL, false, now_ns);
+	start_check(p, true, now_ns);
+	p->ops.event(p->ctx, HP_PUNCH_LOST);
+}
+
+static void go_direct(struct hp_punch *p, size_t i, uint64_t now_ns)
+{
+	p->punching = false;
+	p->retry_ns = HP_NEVER;
+	p->backoff = 0;
+	p->doubt = 0;
+	p->lossy = 0;
+	use_path(p, i, HP_PUNCH_DIRECT, now_ns);
+}
+
+static void nominate(struct hp_punch *p, size_t i, uint64_t now_ns)
+{
+	go_direct(p, i, now_ns);
+	start_check(p, true, now_ns);
+}
+
+/* The controlling side's choice, after a sample of @t. @fresh: it became valid
+ * with it.
+ */
+static void choose(struct hp_punch *p, struct hp_track *t, bool fresh,
+		   uint64_t now_ns)
+{
+	size_t best = 0;
+
+	if (!p->controlling)
+		return;
+	if (p->use) {
+		if (t != hp_punch_used(p) && t != relay(p) &&
+		    ((fresh && t->peer_uses) || hp_track_gains(t, hp_punch_used(p))))
+			nominate(p, index_of(p, t), now_ns);
+		return;
+	}
+	for (size_t i = 1; i < p->paths.n; i++) {
+		const struct hp_track *k = &p->paths.track[i];
+
+		if (!k->valid ||
+		    (i == p->lossy && hp_track_is_lossy(k, true)))
+			continue;
+		if (!best || hp_track_is_better(k, &p->paths.track[best]))
+			best = i;
+	}
+	if (best)
+		nominate(p, best, now_ns);
+}
+
+/* A direct path that loses packets is left for a relay that does not. */
+static void judge_losses(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_track *t = hp_punch_used(p);
+
+	hp_track_expire(t, now_ns);
+	if (!p->controlling || !p->use || !hp_track_is_lossy(t, false) ||
+	    !hp_track_is_clean(relay(p)))
+		return;
+	p->lossy = p->use;
+	/* Its record begins anew: only the losses from now on keep it away. */
+	t->n_history = 0;
+	t->history = 0;
+	use_path(p, 0, HP_PUNCH_RELAYED, now_ns);
+	start_check(p, true, now_ns);
+}
+
+/* ---- heartbeats --------------------------------------------------------- */
+
+static uint64_t beat_due(const struct hp_punch *p, size_t i)
+{
+	const struct hp_track *t = &p->paths.track[i];
+	bool used = i == p->use;
+	uint64_t busy = used || i == p->lossy ? BEAT_ACTIVE : BEAT_OTHER;
+	uint64_t due = t->full_ns + busy;
+
+	if (!hp_path_set(&t->path) || (used && p->check.on))
+		return HP_NEVER;
+	if (i && !used && !t->valid)
+		return HP_NEVER;
+	if (due <= p->traffic_ns + HP_PUNCH_ACTIVE)
+		return due;
+	if (!i)
+		return t->sent_ns + BEAT_RELAY;
+	return used || i == p->lossy ? t->sent_ns + BEAT_IDLE : HP_NEVER;
+}
+
+static void beat(struct hp_punch *p, size_t i, uint64_t now_ns)
+{
+	struct hp_track *t = &p->paths.track[i];
+
+	hp_track_expire(t, now_ns);
+	if (i != p->use && hp_track_is_mute(t)) {
+		hp_track_fail(t);
+		if (i == p->lossy) {
+			p->lossy = 0;
+			p->retry_ns = now_ns;
+		}
+		if (i)
+			return;
+	}
+	/* Over the cap: as if sent, so that the next beat is tried. */
+	if (!hp_punch_request(p, t, 0, 0, now_ns))
+		t->full_ns = t->sent_ns = now_ns;
+}
+
+/* ---- receiving ---------------------------------------------------------- */
+
+static void note_heard(struct hp_punch *p, struct hp_track *t, uint64_t at_ns)
+{
+	if (!t)
+		return;
+	if (t->heard_ns < at_ns)
+		t->heard_ns = at_ns;
+	if (t != hp_punch_used(p))
+		return;
+	if (p->waiting_ns <= at_ns)
+		p->waiting_ns = 0;
+	if (p->check.on && !p->check.strict)
+		check_passed(p);
+}
+
+static void follow(struct hp_punch *p, size_t i, uint64_t seq, uint64_t now_ns)
+{
+	if (p->controlling || seq <= p->nominate_seq)
+		return;
+	p->nominate_seq = seq;
+	if (i == p->use)
+		return;
+	if (i) {
+		/* The peer had an answer of ours over it. */
+		p->paths.track[i].valid = true;
+		p->paths.track[i].valid_ns = now_ns;
+		go_direct(p, i, now_ns);
+		return;
+	}
+	hp_track_fail(hp_punch_used(p));
+	p->doubt = p->use;
+	use_path(p, 0, HP_PUNCH_DOUBT, now_ns);
+	if (!p->punching)
+		hp_round_join(p, now_ns);
+}
+
+/* The peer's packets should go where ours go; if they do not, say it again. */
+static void agree(struct hp_punch *p, size_t i, bool peer_uses, uint64_t now_ns)
+{
+	if (!p->controlling || !p->use || p->check.on)
+		return;
+	if ((i == p->use) == peer_uses)
+		return;
+	if (hp_time_since(now_ns, hp_punch_used(p)->full_ns) >= ASSERT_GAP)
+		start_check(p, true, now_ns);
+}
+
+static void note_peer_use(struct hp_punch *p, struct hp_track *t, bool uses)
+{
+	if (uses)
+		for (size_t i = 0; i < p->paths.n; i++)
+			p->paths.track[i].peer_uses = false;
+	t->peer_uses = uses;
+}
+
+/* A path that is not known to work yet is tried the moment the peer is heard
+ * over it: our own NAT is open for it now.
+ */
+static void trigger(struct hp_punch *p, struct hp_track *t, uint64_t now_ns)
+{
+	if (t == relay(p) || (t->valid && t->srtt_ns))
+		return;
+	if (!t->full_ns || now_ns - t->full_ns >= TRIGGER_GAP)
+		hp_punch_request(p, t, 0, 0, now_ns);
+}
+
+static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
+			      const struct hp_probe *m, uint64_t now_ns)
+{
+	bool uses = m->flags & HP_PROBE_IN_USE;
+	struct hp_track *t = hp_paths_find(&p->paths, from);
+	size_t i;
+
+	if (!t && !from->channel)
+		t = hp_paths_add(&p->paths, from, HP_CAND_PEER_REFLEXIVE,
+				 p->use, p->doubt);
+	if (!t && !from->channel)
+		p->drops[HP_PUNCH_DROP_FULL]++;
+	/* Another channel than ours is a relay all the same. */
+	i = t ? index_of(p, t) : 0;
+	if (t) {
+		t->heard++;
+		note_peer_use(p, t, uses);
+	}
+	note_heard(p, t, now_ns);
+	if (m->flags & HP_PROBE_PUNCH)
+		peer_punches(p, from->channel, now_ns);
+	if (m->kind == HP_PROBE_NOMINATE && (t || from->channel))
+		follow(p, i, m->seq, now_ns);
+	hp_punch_respond(p, t, from, m->txid, now_ns);
+	if (t) {
+		trigger(p, t, now_ns);
+		agree(p, i, uses, now_ns);
+	}
+	return HP_OK;
+}
+
+static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
+			       const struct hp_probe *m, uint64_t now_ns)
+{
+	/* It has to come from where the request went (RFC 8445, 7.2.5.2.1). */
+	struct hp_track *t = hp_paths_find(&p->paths, from);
+	uint64_t sent_ns;
+	bool fresh;
+
+	fresh = t && !t->valid;
+	if (!t || hp_track_answered(t, m->txid, now_ns, &sent_ns)) {
+		p->drops[HP_PUNCH_DROP_STRAY]++;
+		return HP_ERR_STATE;
+	}
+	t->seen = m->seen;
+	note_heard(p, t, now_ns);
+	if (t == hp_punch_used(p))
+		check_passed(p);
+	if (t == relay(p) && p->punching && sent_ns >= p->volley.start_ns)
+		hp_round_open(p, now_ns);
+	choose(p, t, fresh, now_ns);
+	return HP_OK;
+}
+
+static enum hp_err drop(struct hp_punch *p, enum hp_punch_drop why,
+			enum hp_err err)
+{
+	p->drops[why]++;
+	return err;
+}
+
+static enum hp_err rx_stranger(struct hp_punch *p, uint64_t now_ns)
+{
+	if (!p->stranger_ns ||
+	    hp_time_since(now_ns, p->stranger_ns) >= STRANGER_GAP) {
+		p->stranger_ns = now_ns;
+		p->ops.event(p->ctx, HP_PUNCH_STRANGER);
+	}
+	return drop(p, HP_PUNCH_DROP_EPOCH, HP_ERR_STATE);
+}
+
+enum hp_err hp_punch_rx(struct hp_punch *p, const struct hp_path *from,
+			const uint8_t *buf, size_t len, uint64_t now_ns)
+{
+	struct hp_probe m;
+	enum hp_err err = hp_probe_open(&p->keys, buf, len, &m);
+
+	if (err)
+		return drop(p, err == HP_ERR_AUTH ? HP_PUNCH_DROP_AUTH :
+						    HP_PUNCH_DROP_FORM, err);
+	if (m.dst_epoch != p->epoch)
+		return drop(p, HP_PUNCH_DROP_EPOCH, HP_ERR_STATE);
+	if (!p->peer_epoch || m.src_epoch != p->peer_epoch)
+		return rx_stranger(p, now_ns);
+	if (!hp_probe_window_take(&p->window, m.seq))
+		return drop(p, HP_PUNCH_DROP_REPLAY, HP_ERR_REPLAY);
+	p->rx++;
+	switch (m.kind) {
+	case HP_PROBE_REQUEST:
+	case HP_PROBE_NOMINATE:
+		return rx_request(p, from, &m, now_ns);
+	case HP_PROBE_RESPONSE:
+		return rx_response(p, from, &m, now_ns);
+	}
+	return HP_ERR_TYPE;
+}
+
+/* ---- facts from the owner ----------------------------------------------- */
+
+/* Back to knowing nothing of the peer. */
+static void forget(struct hp_punch *p)
+{
+	hp_paths_reset(&p->paths);
+	hp_paths_set_relay(&p->paths, &(struct hp_path){ 0 });
+	memset(&p->window, 0, sizeof(p->window));
+	p->nominate_seq = 0;
+	p->doubt = 0;
+	p->lossy = 0;
+	p->punching = false;
+	p->rounds = 0;
+	p->backoff = 0;
+	p->retry_ns = HP_NEVER;
+	p->check.on = false;
+	p->look = false;
+	p->waiting_ns = 0;
+}
+
+/* Returns how many of the candidates are new. */
+static size_t take_candidates(struct hp_punch *p,
+			      const struct hp_punch_intro *intro)
+{
+	size_t n = intro->n_candidates, n_new = 0;
+
+	if (n > HP_CANDIDATES_MAX)
+		n = HP_CANDIDATES_MAX;
+	for (size_t i = 0; i < p->paths.n; i++)
+		p->paths.track[i].announced = false;
+	for (size_t i = 0; i < n; i++) {
+		const struct hp_candidate *c = &intro->candidates[i];
+		struct hp_path path = { .remote = c->addr };
+		struct hp_track *t = hp_paths_find(&p->paths, &path);
+
+		if (!t) {
+			t = hp_paths_add(&p->paths, &path, c->kind, p->use,
+					 p->doubt);
+			n_new += t != NULL;
+		}
+		if (!t)
+			continue;
+		t->kind = c->kind;
+		t->announced = true;
+	}
+	return n_new;
+}
+
+/* A full round now, unless one is young enough to serve. */
+static void punch(struct hp_punch *p, bool introduced, uint64_t now_ns)
+{
+	p->backoff = 0;
+	if (p->state == HP_PUNCH_RELAYED || p->state == HP_PUNCH_IDLE)
+		hp_punch_set_state(p, HP_PUNCH_TRYING, now_ns);
+	if (!p->punching || p->volley.n_full < HP_VOLLEY_FULL ||
+	    hp_time_since(now_ns, p->volley.start_ns) >= ROUND_GAP)
+		hp_round_start(p, HP_VOLLEY_FULL, introduced, now_ns);
+	else
+		hp_round_run(p, now_ns);
+}
+
+void hp_punch_introduce(struct hp_punch *p, const struct hp_punch_intro *intro,
+			uint64_t now_ns)
+{
+	bool fresh = intro->peer_epoch != p->peer_epoch;
+	bool was_direct = p->use;
+	size_t n_new;
+
+	if (fresh) {
+		forget(p);
+		p->use = 0;
+		p->peer_epoch = intro->peer_epoch;
+		hp_punch_set_state(p, HP_PUNCH_TRYING, now_ns);
+	}
+	p->own_mapping = intro->own_mapping;
+	p->peer_mapping = intro->peer_mapping;
+	hp_paths_set_relay(&p->paths, &intro->relay);
+	n_new = take_candidates(p, intro);
+	p->traffic_ns = now_ns;
+	if (!p->use || n_new)
+		punch(p, true, now_ns);
+	if (!p->use && !relay(p)->valid)
+		start_check(p, true, now_ns);
+	if (fresh && was_direct)
+		p->ops.nominated(p->ctx, NULL);
+}
+
+void hp_punch_stop(struct hp_punch *p)
+{
+	forget(p);
+	p->use = 0;
+	p->peer_epoch = 0;
+	p->state = HP_PUNCH_IDLE;
+}
+
+void hp_punch_heard(struct hp_punch *p, const struct hp_path *path,
+		    uint64_t at_ns)
+{
+	struct hp_track *t = path ? hp_paths_find(&p->paths, path) : hp_punch_used(p);
+
+	if (p->peer_epoch)
+		note_heard(p, t, at_ns);
+}
+
+void hp_punch_sent(struct hp_punch *p, uint64_t at_ns)
+{
+	struct hp_track *t = hp_punch_used(p);
+
+	if (!p->peer_epoch)
+		return;
+	if (p->traffic_ns < at_ns)
+		p->traffic_ns = at_ns;
+	if (t->sent_ns < at_ns)
+		t->sent_ns = at_ns;
+	if (!p->waiting_ns && at_ns > t->heard_ns && hp_path_set(&t->path))
+		p->waiting_ns = at_ns;
+	/* Retries had stopped for want of traffic. */
+	if (p->state == HP_PUNCH_RELAYED && !p->punching && !p->lossy &&
+	    p->retry_ns == HP_NEVER)
+		p->retry_ns = at_ns;
+}
+
+void hp_punch_poke(struct hp_punch *p, uint64_t now_ns)
+{
+	if (!p->peer_epoch)
+		return;
+	p->traffic_ns = now_ns;
+	punch(p, false, now_ns);
+	start_check(p, false, now_ns);
+}
+
+void hp_punch_error(struct hp_punch *p, const struct hp_path *path,
+		    enum hp_punch_fault fault, uint64_t now_ns)
+{
+	struct hp_track *t = hp_paths_find(&p->paths, path);
+
+	(void)now_ns;
+	if (!t)
+		return;
+	t->errors++;
+	switch (fault) {
+	case HP_PUNCH_DENIED:
+		t->denied++;
+		break;
+	case HP_PUNCH_UNREACHABLE:
+	case HP_PUNCH_LOCAL:
+		t->skip = !t->valid;
+		break;
+	case HP_PUNCH_REFUSED:
+		/* The peer's NAT may say so until the peer opens it. */
+		break;
+	}
+	/* Only noted: this may be called from within ops.send. */
+	if (p->peer_epoch && t == hp_punch_used(p))
+		p->look = true;
+}
+
+/* ---- time --------------------------------------------------------------- */
+
+void hp_punch_tick(struct hp_punch *p, uint64_t now_ns)
+{
+	if (!p->peer_epoch)
+		return;
+	hp_round_run(p, now_ns);
+	run_check(p, now_ns);
+	if (p->look ||
+	    (p->waiting_ns && now_ns >= p->waiting_ns + SILENCE))
+		start_check(p, false, now_ns);
+	p->look = false;
+	for (size_t i = 0; i < p->paths.n; i++)
+		if (beat_due(p, i) <= now_ns)
+			beat(p, i, now_ns);
+	judge_losses(p, now_ns);
+	if (p->punching && now_ns >= hp_volley_end(&p->volley))
+		hp_round_end(p, now_ns);
+	if (now_ns >= p->retry_ns)
+		hp_round_start(p, HP_VOLLEY_RETRY, false, now_ns);
+}
+
+uint64_t hp_punch_deadline(const struct hp_punch *p)
+{
+	uint64_t due;
+
+	if (!p->peer_epoch)
+		return HP_NEVER;
+	if (p->look)
+		return 0;
+	due = hp_time_min(hp_round_deadline(p), p->retry_ns);
+	if (p->check.on)
+		due = hp_time_min(due, hp_time_min(p->check.next_ns,
+						   p->check.end_ns));
+	else if (p->waiting_ns)
+		due = hp_time_min(due, p->waiting_ns + SILENCE);
+	for (size_t i = 0; i < p->paths.n; i++)
+		due = hp_time_min(due, beat_due(p, i));
+	return due;
+}
+
+struct hp_punch *hp_punch_new(const struct hp_punch_config *cfg)
+{
+	struct hp_punch *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->rng = cfg->rng;
+	p->ops = cfg->ops;
+	p->ctx = cfg->ctx;
+	p->epoch = cfg->epoch;
+	p->low_ttl = cfg->low_ttl ? cfg->low_ttl : HP_PUNCH_LOW_TTL;
+	p->controlling = memcmp(cfg->own.b, cfg->peer.b, HP_KEY_LEN) < 0;
+	p->pace = (struct hp_pace){ .every_ns = HP_S / 100, .burst = 24 };
+	p->answers = (struct hp_pace){ .every_ns = HP_S / 200, .burst = 50 };
+	hp_probe_keys_init(&p->keys, &cfg->key, &cfg->own, &cfg->peer);
+	forget(p);
+	return p;
+}
+
+void hp_punch_free(struct hp_punch *p)
+{
+	if (!p)
+		return;
+	sodium_memzero(&p->keys, sizeof(p->keys));
+	free(p);
+}
