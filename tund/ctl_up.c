@@ -129,7 +129,7 @@ static void fail_server(struct ctl_client *c,
 			     "ask who runs it to allow this network",
 			     "the rendezvous %s refuses this network: %s",
 			     s->name, hp_err_name(s->refused));
-		reason = "denied";
+		reason = "refused";
 		break;
 	case HP_SERVER_TRYING:
 	case HP_SERVER_LOST:

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/* The daemon's JSON in words. */
+#include "view.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table.h"
+
+const char *view_text(const json_t *doc, const char *key)
+{
+	const char *s = json_string_value(json_object_get(doc, key));
+
+	return s ? s : "";
+}
+
+static bool is(const json_t *doc, const char *key, const char *value)
+{
+	return strcmp(view_text(doc, key), value) == 0;
+}
+
+/* "a, b" */
+static void list(const json_t *array, FILE *out)
+{
+	for (size_t i = 0; i < json_array_size(array); i++)
+		fprintf(out, "%s%s", i ? ", " : "",
+			json_string_value(json_array_get(array, i)));
+}
+
+/* A number with its unit, or NULL when the field is null. */
+static const char *ms(const json_t *doc, const char *key, char out[HUMAN_TEXT])
+{
+	const json_t *v = json_object_get(doc, key);
+
+	return json_is_number(v) ? human_ms(json_number_value(v), out) : NULL;
+}
+
+static const char *bytes(const json_t *doc, const char *key,
+			 char out[HUMAN_TEXT])
+{
+	json_int_t v = json_integer_value(json_object_get(doc, key));
+
+	return human_bytes((uint64_t)v, out);
+}
+
+void view_server(const json_t *server, FILE *out)
+{
+	const json_t *seen = json_object_get(server, "seen");
+	const char *cause = view_text(server, "cause");
+	char text[HUMAN_TEXT];
+
+	fputs(view_text(server, "state"), out);
+	if (*cause)
+		fprintf(out, ": %s", cause);
+	if (!is(server, "state", "registered"))
+		return;
+	if (json_array_size(seen)) {
+		fputs(", seen as ", out);
+		list(seen, out);
+		fprintf(out, " (mapping: %s)", view_text(server, "mapping"));
+	}
+	if (ms(server, "rtt_ms", text))
+		fprintf(out, ", %s", text);
+}
+
+static const char *family(const json_t *path)
+{
+	return json_integer_value(json_object_get(path, "family")) == 6
+		       ? "IPv6" : "IPv4";
+}
+
+void view_path(const json_t *peer, FILE *out)
+{
+	const json_t *path = json_object_get(peer, "path");
+
+	if (!json_is_object(path)) {
+		fputc('-', out);
+		return;
+	}
+	if (is(path, "kind", "relayed") && *view_text(path, "via"))
+		fprintf(out, "via %s", view_text(path, "via"));
+	else
+		fputs(view_text(path, "remote"), out);
+	fprintf(out, " (%s)", family(path));
+}
+
+void view_connected(const json_t *peer, FILE *out)
+{
+	const json_t *path = json_object_get(peer, "path");
+	char session[HUMAN_TEXT], direct[HUMAN_TEXT];
+	const char *s = ms(peer, "session_ms", session);
+	const char *d = ms(peer, "direct_ms", direct);
+
+	if (is(path, "kind", "relayed")) {
+		fputs("relayed", out);
+		if (s)
+			fprintf(out, " after %s", s);
+	} else {
+		/* The relay carried packets while the hole was made. */
+		if (s && d && strcmp(s, d) != 0)
+			fprintf(out, "relayed after %s, ", s);
+		fputs("direct", out);
+		if (d)
+			fprintf(out, " after %s", d);
+	}
+	fputs(": ", out);
+	view_path(peer, out);
+}
+
+/* "direct, LAN" and such. */
+static const char *state_of(const json_t *peer)
+{
+	const json_t *path = json_object_get(peer, "path");
+
+	return is(path, "kind", "lan") ? "direct, LAN"
+				       : view_text(peer, "state");
+}
+
+static void path_cell(struct table *t, const json_t *peer)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f) {
+		view_path(peer, f);
+		fclose(f);
+	}
+	table_cell(t, text);
+	free(text);
+}
+
+static void peer_row(struct table *t, const json_t *peer)
+{
+	const json_t *age = json_object_get(peer, "last_handshake_s");
+	const char *name = view_text(peer, "name");
+	const char *addr = view_text(peer, "address");
+	char text[HUMAN_TEXT], ago[HUMAN_TEXT + 4];
+
+	table_row(t);
+	/* A stock WireGuard peer has no name; its key begins like no other. */
+	table_cell(t, *name ? name : view_text(peer, "public_key"));
+	table_cell(t, *addr ? addr : NULL);
+	table_cell(t, state_of(peer));
+	path_cell(t, peer);
+	table_cell(t, ms(peer, "rtt_ms", text));
+	if (json_is_integer(age)) {
+		human_age((uint64_t)json_integer_value(age), text);
+		snprintf(ago, sizeof(ago), "%s ago", text);
+	}
+	table_cell(t, json_is_integer(age) ? ago : NULL);
+	table_cell(t, bytes(peer, "rx_bytes", text));
+	table_cell(t, bytes(peer, "tx_bytes", text));
+	snprintf(text, sizeof(text), "%lld",
+		 (long long)json_integer_value(json_object_get(peer, "mtu")));
+	table_cell(t, text);
+}
+
+static void whys(const json_t *peers, FILE *out)
+{
+	const char *gap = "\n";
+
+	for (size_t i = 0; i < json_array_size(peers); i++) {
+		const json_t *peer = json_array_get(peers, i);
+		const char *cause = view_text(peer, "cause");
+		const char *why = *cause ? cause : view_text(peer, "why");
+
+		if (!*why || is(peer, "state", "direct"))
+			continue;
+		fprintf(out, "%s%s is %s: %s\n", gap, view_text(peer, "name"),
+			view_text(peer, "state"), why);
+		gap = "";
+	}
+}
+
+void view_peers(const json_t *peers, FILE *out)
+{
+	static const char *const heads[] = {
+		"PEER", "ADDRESS", "STATE", "PATH", ">RTT", ">HANDSHAKE",
+		">RECEIVED", ">SENT", ">MTU", NULL,
+	};
+	struct table *t = table_new(heads);
+
+	if (!t)
+		return;
+	for (size_t i = 0; i < json_array_size(peers); i++)
+		peer_row(t, json_array_get(peers, i));
+	if (json_array_size(peers))
+		table_print(t, out);
+	else
+		fputs("no peer was met yet\n", out);
+	table_free(t);
+	whys(peers, out);
+}
+
+void view_status(const json_t *status, FILE *out)
+{
+	const json_t *servers = json_object_get(status, "rendezvous");
+	const json_t *up = json_object_get(status, "uptime_s");
+	char text[HUMAN_TEXT];
+
+	fprintf(out, "network     %s\n", view_text(status, "network"));
+	fprintf(out, "this node   %s: ", view_text(status, "name"));
+	list(json_object_get(status, "addresses"), out);
+	fprintf(out, "\ninterface   %s, mtu %lld, UDP port %lld\n",
+		view_text(status, "device"),
+		(long long)json_integer_value(json_object_get(status, "mtu")),
+		(long long)json_integer_value(json_object_get(status, "port")));
+	fprintf(out, "daemon      hptund %s, running for %s\n",
+		view_text(status, "version"),
+		human_age((uint64_t)json_integer_value(up), text));
+	for (size_t i = 0; i < json_array_size(servers); i++) {
+		const json_t *s = json_array_get(servers, i);
+
+		fprintf(out, "rendezvous  %s  ", view_text(s, "server"));
+		view_server(s, out);
+		fputc('\n', out);
+	}
+	fputc('\n', out);
+	view_peers(json_object_get(status, "peers"), out);
+}
