@@ -38,7 +38,8 @@ enum hp_meet_event_kind {
 	HP_MEET_EV_REGISTERED,
 	/* A reflexive address, when new or changed: @seen as @server sees it;
 	 * @port: 0 first port of the server, 1 second (same IP, port + 1). Two
-	 * different @seen of one family: the NAT maps by destination.
+	 * different @seen of one family: the NAT maps by destination. @seen
+	 * none: the one known for @server is no longer confirmed.
 	 */
 	HP_MEET_EV_SEEN,
 	/* No answer for 3 s: once, until HP_MEET_EV_REGISTERED. The client goes
@@ -100,7 +101,8 @@ struct hp_meet_ops {
 /**
  * struct hp_meet_config - What a client is made of; copied
  * @server: the server's IPv4 [0] and IPv6 [1] address, either may be none;
- *          the port is the first one
+ *          the port is the first one. With both, the first to answer is used;
+ *          IPv6 is asked 50 ms ahead of IPv4
  * @seed:   Ed25519 seed of the key under which the network registers
  * @slot:   our own slot
  * @rng:    borrowed for the client's life
@@ -162,7 +164,8 @@ void hp_meet_free(struct hp_meet_client *c);
  * The first call starts registering; a later one with other bytes tells the
  * server. After hp_meet_bye() it registers again.
  *
- * Return: HP_OK; HP_ERR_FULL beyond HP_MEET_RECORD_MAX.
+ * Return: HP_OK; HP_ERR_SHORT when empty; HP_ERR_FULL beyond
+ *         HP_MEET_RECORD_MAX.
  */
 enum hp_err hp_meet_set_record(struct hp_meet_client *c, const uint8_t *record,
 			       size_t len, uint64_t now_ns) HP_MUST_CHECK;
