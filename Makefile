@@ -55,7 +55,8 @@ lib_obj  := $(lib_src:%.c=$(B)/%.o)
 libhp    := $(B)/libhptun.a
 
 programs := hptund hptun-rendezvous hptun hptunctl
-hptund_src           := $(wildcard tund/*.c)
+hptund_src           := $(wildcard tund/main.c)
+hptund_lib           := $(B)/tund.a
 hptun-rendezvous_src := $(wildcard rendezvous/*.c)
 hptun_src            := $(wildcard tools/hptun/*.c tools/*.c)
 hptunctl_src         := $(wildcard tools/hptunctl/*.c tools/*.c)
@@ -77,8 +78,13 @@ $(B)/%.o: %.c
 $(libhp): $(lib_obj)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
+# The daemon's parts but main.c: for its unit tests too.
+tund_obj := $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard tund/*.c)))
+$(B)/tund.a: $(tund_obj)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
 define program
-$(B)/$(1): $$($(1)_src:%.c=$(B)/%.o) $(libhp)
+$(B)/$(1): $$($(1)_src:%.c=$(B)/%.o) $$($(1)_lib) $(libhp)
 	$$(call say,LD,$$@)$$(CC) $$(LDREQ) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
 endef
 $(foreach p,$(programs),$(eval $(call program,$(p))))
@@ -87,12 +93,8 @@ $(foreach p,$(programs),$(eval $(call program,$(p))))
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(unit_common:%.c=$(B)/%.o) $(libhp)
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
-# The daemon's own parts, for its unit tests.
-tund_lib := $(B)/tund.a
-$(tund_lib): $(patsubst %.c,$(B)/%.o,$(filter-out tund/main.c,$(hptund_src)))
-	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 $(B)/tests/unit/test_tund_%: $(B)/tests/unit/test_tund_%.o \
-		$(unit_common:%.c=$(B)/%.o) $(tund_lib) $(libhp)
+		$(unit_common:%.c=$(B)/%.o) $(B)/tund.a $(libhp)
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 -include $(shell find build -name '*.d' 2>/dev/null)
