@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/* The commands of hptun: one file each; what they have in common. */
+#ifndef TOOLS_HPTUN_COMMANDS_H
+#define TOOLS_HPTUN_COMMANDS_H
+
+#include "base/err.h"
+#include "member/network.h"
+
+int cmd_init(int argc, char **argv);
+int cmd_invite(int argc, char **argv);
+int cmd_join(int argc, char **argv);
+int cmd_leave(int argc, char **argv);
+int cmd_peers(int argc, char **argv);
+int cmd_revoke(int argc, char **argv);
+
+#endif

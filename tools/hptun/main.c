@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* hptun: makes, enters and leaves networks, and connects to peers. */
+#include "../cli.h"
+#include "commands.h"
+
+static const struct cli_command commands[] = {
+	{ "init", cmd_init, "make a network; this host is its first node" },
+	{ "invite", cmd_invite, "make a token that lets one host in" },
+	{ "join", cmd_join, "enter a network with a token" },
+	{ "peers", cmd_peers, "who is in the network" },
+	{ "revoke", cmd_revoke, "exclude a node" },
+	{ "leave", cmd_leave, "remove a network from this host" },
+};
+
+int main(int argc, char **argv)
+{
+	static const struct cli_program program = {
+		.name = "hptun",
+		.about = "Joins hosts behind NATs into one private subnet.",
+		.commands = commands,
+		.n = sizeof(commands) / sizeof(commands[0]),
+	};
+
+	return cli_main(&program, argc, argv);
+}
