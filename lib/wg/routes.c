@@ -110,6 +110,8 @@ static void unlink_owner(struct hp_route *n)
 		owner->first = n->next;
 	if (n->next)
 		n->next->prev = n->prev;
+	else
+		owner->last = n->prev;
 	n->prev = NULL;
 	n->next = NULL;
 }
@@ -120,10 +122,12 @@ static void set_owner(struct hp_route *n, struct hp_route_owner *owner)
 	atomic_store_explicit(&n->owner, owner, memory_order_release);
 	if (!owner)
 		return;
-	n->next = owner->first;
-	if (n->next)
-		n->next->prev = n;
-	owner->first = n;
+	n->prev = owner->last;
+	if (n->prev)
+		n->prev->next = n;
+	else
+		owner->first = n;
+	owner->last = n;
 }
 
 static struct hp_route *route_new(const struct want *w, unsigned int bits)

@@ -24,7 +24,8 @@ struct hp_route_key {
 
 /* Embedded in whatever routes point to. Zeroed: owns none. */
 struct hp_route_owner {
-	struct hp_route *first;		/* in no particular order */
+	struct hp_route *first;		/* in the order of adding */
+	struct hp_route *last;
 };
 
 struct hp_route {
