@@ -50,7 +50,12 @@ void view_server(const json_t *server, FILE *out)
 	const char *cause = view_text(server, "cause");
 	char text[HUMAN_TEXT];
 
-	fputs(view_text(server, "state"), out);
+	if (is(server, "state", "unresolved"))
+		fputs("its name has no address", out);
+	else if (is(server, "state", "lost"))
+		fputs("no answer", out);
+	else
+		fputs(view_text(server, "state"), out);
 	if (*cause)
 		fprintf(out, ": %s", cause);
 	if (!is(server, "state", "registered"))

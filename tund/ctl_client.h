@@ -70,6 +70,8 @@ json_t *ctl_self_json(const struct ctl_cfg *cfg);
 /* True when packets of the peer flow. */
 bool ctl_peer_connected(const struct hp_node_peer_info *p);
 
+/* True when @name was met before. ctl_status.c */
+bool ctl_met(const struct hp_node *n, const char *name);
 /* The name of a node met before that somebody who wrote @name may have meant,
  * or NULL. ctl_status.c
  */

@@ -45,6 +45,24 @@ bool ctl_peer_connected(const struct hp_node_peer_info *p)
 	return p->state == HP_PEER_DIRECT || p->state == HP_PEER_RELAYED;
 }
 
+/* Words of the JSON: never change them. */
+static const char *server_word(enum hp_server_state s)
+{
+	switch (s) {
+	case HP_SERVER_UNRESOLVED:
+		return "unresolved";
+	case HP_SERVER_TRYING:
+		return "trying";
+	case HP_SERVER_REGISTERED:
+		return "registered";
+	case HP_SERVER_LOST:
+		return "lost";
+	case HP_SERVER_REFUSED:
+		return "refused";
+	}
+	return "unknown";
+}
+
 json_t *ctl_server_json(const struct hp_node_server_info *s)
 {
 	json_t *seen = json_array();
@@ -55,7 +73,7 @@ json_t *ctl_server_json(const struct hp_node_server_info *s)
 		json_array_append_new(seen, addr_json(&s->seen6));
 	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:s?}",
 			 "server", s->name,
-			 "state", hp_server_state_text(s->state),
+			 "state", server_word(s->state),
 			 "address", addr_json(&s->addr),
 			 "seen", seen,
 			 "mapping", hp_mapping_text(s->mapping),
@@ -160,6 +178,11 @@ json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 	json_object_set_new(status, "rendezvous", servers);
 	json_object_set_new(status, "peers", peers);
 	return status;
+}
+
+bool ctl_met(const struct hp_node *n, const char *name)
+{
+	return hp_judge_find(hp_node_judge(n), name) != NULL;
 }
 
 const char *ctl_nearest(const struct hp_node *n, const char *name)

@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "ctl_client.h"
 #include "member/network.h"
+#include "node/explain.h"
 
 #define TIMEOUT_MS_DEFAULT 30000
 #define TIMEOUT_MS_MAX (3600 * 1000)
@@ -41,7 +42,7 @@ struct tally {
 	bool pending;
 	bool relayed;
 	bool refused;
-	struct hp_node_peer_info worst; /* the first that is not connected */
+	const char *worst; /* the first that is not connected, or is refused */
 };
 
 static void up_free(void *state)
@@ -68,7 +69,7 @@ static void count_peer(struct ctl_client *c, struct tally *t,
 	if (u->peer && refused)
 		t->refused = true;
 	if (waits && (!t->pending || refused))
-		t->worst = *p;
+		t->worst = p->name;
 	t->pending |= waits;
 }
 
@@ -90,123 +91,26 @@ static struct tally count_peers(struct ctl_client *c, uint64_t now_ns)
 	return t;
 }
 
-/* The best state of any server, that server in @out. */
-static enum hp_server_state best_server(const struct hp_node *node,
-					struct hp_node_server_info *out)
+/* Ends with why @peer (NULL: a server) is not reached. */
+static void up_fail(struct ctl_client *c, const char *peer, uint64_t now_ns)
 {
-	static const int rank[] = {
-		[HP_SERVER_UNRESOLVED] = 0, [HP_SERVER_REFUSED] = 1,
-		[HP_SERVER_LOST] = 2,	    [HP_SERVER_TRYING] = 3,
-		[HP_SERVER_REGISTERED] = 4,
-	};
-	struct hp_node_server_info s;
+	struct hp_fault f = { 0 };
+	const char *reason = hp_node_explain(c->cfg->node, peer, now_ns, &f);
+	const char *near = NULL;
 
-	memset(out, 0, sizeof(*out));
-	for (unsigned int i = 0; i < hp_node_server_count(node); i++) {
-		hp_node_server_get(node, i, &s);
-		if (!i || rank[s.state] > rank[out->state])
-			*out = s;
-	}
-	return out->state;
-}
+	if (reason && strcmp(reason, "offline") == 0 &&
+	    !ctl_met(c->cfg->node, peer))
+		near = ctl_nearest(c->cfg->node, peer);
+	if (near) {
+		char remedy[64];
 
-static void fail_server(struct ctl_client *c,
-			const struct hp_node_server_info *s)
-{
-	char addr[HP_ADDR_TEXT], remedy[sizeof(((struct hp_fault *)0)->remedy)];
-	const char *reason = "rendezvous";
-	struct hp_fault f;
-
-	switch (s->state) {
-	case HP_SERVER_UNRESOLVED:
-		hp_fault_set(&f, HP_ERR_UNKNOWN,
-			     "check the name, and this host's DNS",
-			     "the name of the rendezvous, %s, has no address",
-			     s->name ? s->name : "(none configured)");
-		break;
-	case HP_SERVER_REFUSED:
-		hp_fault_set(&f, s->refused,
-			     "ask who runs it to allow this network",
-			     "the rendezvous %s refuses this network: %s",
-			     s->name, hp_err_name(s->refused));
-		reason = "refused";
-		break;
-	case HP_SERVER_TRYING:
-	case HP_SERVER_LOST:
-	case HP_SERVER_REGISTERED:
-		snprintf(remedy, sizeof(remedy),
-			 "open port %u, protocol UDP, for incoming packets in "
-			 "the cloud firewall (security group) of the server "
-			 "and on the server itself; check that "
-			 "hptun-rendezvous runs there",
-			 (unsigned int)s->addr.port);
-		hp_fault_set(&f, HP_ERR_AGAIN, remedy,
-			     "no answer from the rendezvous %s (%s)", s->name,
-			     hp_addr_text(&s->addr, addr));
-		break;
-	}
-	ctl_fail(c, reason, &f);
-}
-
-static void fail_offline(struct ctl_client *c,
-			 const struct hp_node_peer_info *p)
-{
-	static const struct hp_public unknown;
-	const char *near = ctl_nearest(c->cfg->node, p->name);
-	struct hp_fault f;
-
-	if (hp_public_eq(&p->key, &unknown) && near) {
-		hp_fault_set(&f, HP_ERR_UNKNOWN, "",
+		snprintf(remedy, sizeof(remedy), "hptun up --peer %s", near);
+		hp_fault_set(&f, HP_ERR_UNKNOWN, remedy,
 			     "nobody called \"%s\" is online; did you mean "
-			     "\"%s\"?", p->name, near);
-		snprintf(f.remedy, sizeof(f.remedy), "hptun up --peer %s",
-			 near);
-		ctl_fail(c, "unknown", &f);
-		return;
+			     "\"%s\"?", peer, near);
+		reason = "unknown";
 	}
-	hp_fault_set(&f, HP_ERR_UNKNOWN,
-		     "check the name; start it there with: hptun up",
-		     "%s is offline: the rendezvous does not know it now",
-		     p->name);
-	ctl_fail(c, "offline", &f);
-}
-
-/* A peer is refused at once; all else is judged when the time is up. */
-static void fail_peer(struct ctl_client *c, const struct hp_node_peer_info *p)
-{
-	const char *reason = "path";
-	struct hp_fault f;
-
-	switch (p->state) {
-	case HP_PEER_OFFLINE:
-		fail_offline(c, p);
-		return;
-	case HP_PEER_REFUSED:
-		hp_fault_set(&f, p->cause,
-			     p->cause == HP_ERR_EXPIRED
-				     ? "invite it again"
-				     : "if it was set up anew, revoke it and "
-				       "invite it again",
-			     "the certificate of %s was refused: %s", p->name,
-			     hp_err_name(p->cause));
-		reason = "certificate";
-		break;
-	case HP_PEER_LOST:
-		hp_fault_set(&f, HP_ERR_AGAIN,
-			     "look at hptunctl status on both hosts",
-			     "%s answered before, but is silent now", p->name);
-		break;
-	case HP_PEER_IDLE:
-	case HP_PEER_CONNECTING:
-	case HP_PEER_RELAYED:
-	case HP_PEER_DIRECT:
-		hp_fault_set(&f, HP_ERR_AGAIN,
-			     "look at hptunctl status on both hosts",
-			     "no path to %s: %s", p->name,
-			     p->why ? p->why : "it does not answer");
-		break;
-	}
-	ctl_fail(c, reason, &f);
+	ctl_fail(c, reason ? reason : "path", &f);
 }
 
 static void up_done(struct ctl_client *c, uint64_t now_ns)
@@ -246,12 +150,12 @@ static void up_turn(struct ctl_client *c, uint64_t now_ns)
 	struct tally t;
 
 	ctl_tell_servers(c, u->told);
-	state = best_server(c->cfg->node, &server);
+	state = hp_node_best_server(c->cfg->node, &server);
 	if (state == HP_SERVER_REGISTERED && !u->registered_ns)
 		u->registered_ns = now_ns;
 	t = count_peers(c, now_ns);
 	if (t.refused) {
-		fail_peer(c, &t.worst);
+		up_fail(c, t.worst, now_ns);
 	} else if (t.pending || list_may_grow(u, now_ns)) {
 		u->settled_ns = 0;
 		u->next_ns = u->end_ns;
@@ -260,9 +164,9 @@ static void up_turn(struct ctl_client *c, uint64_t now_ns)
 							    SETTLE_NS);
 		if (state == HP_SERVER_REFUSED ||
 		    (over && state != HP_SERVER_REGISTERED))
-			fail_server(c, &server);
+			up_fail(c, NULL, now_ns);
 		else if (over && t.pending)
-			fail_peer(c, &t.worst);
+			up_fail(c, t.worst, now_ns);
 		else if (over)
 			up_done(c, now_ns);
 	} else {
