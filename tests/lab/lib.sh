@@ -28,6 +28,7 @@ FAMILY=${FAMILY:-4}		# families of the internet: 4, 6 or 46
 LAB_ROOT=/run/hptun-lab
 declare -A KEEPER=()		# host -> pid of its keeper
 declare -A SITE=()		# router -> its number
+declare -A LAN=()		# router -> its IPv4 LAN, 192.168.N
 
 export PATH="$TOP/build/$VARIANT:/usr/local/sbin:/usr/sbin:/sbin:$PATH"
 export LC_ALL=C.UTF-8
@@ -333,8 +334,9 @@ loss() {
 }
 
 # ---- routers --------------------------------------------------------------
-# router NAME N KIND: an edge router, 203.0.113.N outside, a LAN inside
-# (192.168.N.0/24 and 2001:db8:N::/64). IPv6 is never translated. KIND:
+# router NAME N KIND [LAN]: an edge router, 203.0.113.N outside, a LAN inside
+# (LAN.0/24, else 192.168.N.0/24; 2001:db8:N::/64). IPv6 is never translated.
+# KIND:
 #   nat      keeps the port where it can; drops what nobody asked for
 #   open     the same with an open INPUT chain, as routers without a firewall
 #            have it: an unsolicited packet gets a conntrack entry, and that
@@ -349,11 +351,12 @@ router() {
 	*) fail "no such kind of router: $3" ;;
 	esac
 	SITE[$1]=$2
+	LAN[$1]=${4:-192.168.$2}
 	# shellcheck disable=SC2086
 	space "$1" $FORWARD
 	attach "$1" "$2"
 	lines "link add lan type bridge" "link set lan up" \
-		"addr add 192.168.$2.1/24 dev lan" \
+		"addr add ${LAN[$1]}.1/24 dev lan" \
 		"addr add fe80::1/64 dev lan" | ip_in "$1"
 	ip -n "$LAB-$1" -6 addr add "2001:db8:$2::1/64" dev lan
 	on "$1" nft -f - <<-END
@@ -384,8 +387,8 @@ plug() {
 	link "$1" eth0 "$2" "$1"
 	ip -n "$LAB-$2" link set "$1" master lan
 	{
-		! has4 || lines "addr add 192.168.$site.$3/24 dev eth0" \
-			"route add default via 192.168.$site.1"
+		! has4 || lines "addr add ${LAN[$2]}.$3/24 dev eth0" \
+			"route add default via ${LAN[$2]}.1"
 		! has6 || lines "addr add 2001:db8:$site::$3/64 dev eth0" \
 			"route add default via fe80::1 dev eth0"
 	} | ip_in "$1"
