@@ -63,7 +63,7 @@ hptunctl_src         := $(wildcard tools/hptunctl/*.c tools/*.c)
 built    := $(foreach p,$(programs),$(if $(filter %/main.c,$($(p)_src)),$(B)/$(p)))
 
 unit_src    := $(wildcard tests/unit/test_*.c)
-unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c))
+unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c tests/sim/*.c))
 unit_bin    := $(unit_src:%.c=$(B)/%)
 fuzz_src    := $(wildcard tests/fuzz/fuzz_*.c)
 headers     := $(wildcard lib/*/*.h tund/*.h rendezvous/*.h tools/*.h tools/*/*.h)

@@ -18,6 +18,7 @@
 
 #include "base/addr.h"
 #include "base/rng.h"
+#include "base/time.h"
 
 struct sim;
 struct sim_host;

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Real nodes and a real rendezvous on the virtual internet: what hptund and
+ * hptun-rendezvous do, without sockets, TUN device or clock.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "../sim/net.h"
+#include "base/key.h"
+#include "member/cert.h"
+#include "member/network.h"
+#include "node/node.h"
+
+#define WORLD_PORT 41641
+#define WORLD_NODES 8
+#define WORLD_SERVER "203.0.113.1"
+
+struct world;
+
+/* One simulated node and what its shell saw. */
+struct world_node {
+	struct world *world;
+	struct sim_host *host;
+	struct hp_identity id;
+	struct hp_node *node;
+	struct hp_rng_seeded seeded;
+	uint64_t stamp;
+	unsigned int delivered;	/* inner packets, each once and unaltered */
+	unsigned int bad;	/* altered, or from a wrong source */
+	uint64_t last_ns;	/* when the last one was delivered */
+	unsigned int gained;	/* HP_NODE_CERT events */
+	unsigned int enrolled;
+	unsigned int sent;	/* datagrams put on the wire */
+};
+
+struct world {
+	struct sim *sim;
+	struct sim_host *server;
+	struct hp_registry *registry;
+	struct hp_network net;
+	struct hp_secret root;
+	struct world_node nodes[WORLD_NODES];
+	unsigned int n_nodes;
+	bool relay;
+};
+
+/* @seed drives everything. @relay: the server relays. */
+void sim_world_init(struct world *w, uint64_t seed, bool relay);
+void sim_world_free(struct world *w);
+/* Ends the server, as a kill does, and starts a new one. */
+void sim_world_server_stop(struct world *w);
+void sim_world_server_start(struct world *w);
+
+/* A member @name behind @nat (NULL: public) at @ip, started. The first one
+ * holds the root key; the others have a certificate by an invite.
+ */
+struct world_node *sim_world_add(struct world *w, const char *name,
+			     struct sim_nat *nat, const char *ip,
+			     const struct sim_link *link);
+/* The node dies without a word; a new run of it begins. */
+void sim_world_restart(struct world_node *x);
+/* Stops without a word. */
+void sim_world_kill(struct world_node *x);
+/* Tells the node its interface addresses, as netlink would. */
+void sim_world_tell_interfaces(struct world_node *x);
+/* One inner packet from @a to @b, numbered @n. */
+void sim_world_packet(struct world_node *a, struct world_node *b, uint32_t n);
+enum hp_peer_state sim_world_state(const struct world_node *x, const char *peer);
+/* Lets time pass for @ns. */
+void sim_world_run(struct world *w, uint64_t ns);
+/* Until @a sees @peer in @state, at most @ns. True: it does. */
+bool sim_world_wait(struct world_node *a, const char *peer,
+		enum hp_peer_state state, uint64_t ns);
+
+#endif
