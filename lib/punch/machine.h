@@ -39,6 +39,7 @@ struct hp_check {
  * struct hp_punch - The machine; see the theory of operation in punch.c
  * @peer_epoch:   0: not introduced
  * @nominate_seq: sequence of the last nomination that was followed
+ * @peer_use_seq: sequence of the peer's last word on what it uses
  * @use:          index of the path in use; 0: the relay
  * @doubt:        in HP_PUNCH_DOUBT: index of the silent path, else 0
  * @lossy:        index of a direct path left because of its losses, else 0
@@ -64,6 +65,7 @@ struct hp_punch {
 	uint64_t peer_epoch;
 	uint64_t seq;
 	uint64_t nominate_seq;
+	uint64_t peer_use_seq;
 	struct hp_probe_window window;
 	enum hp_mapping own_mapping;
 	enum hp_mapping peer_mapping;

@@ -81,7 +81,8 @@ static void note(struct hp_track *t, bool lost)
 		t->n_history++;
 }
 
-void hp_track_sent(struct hp_track *t, uint64_t txid, uint64_t now_ns)
+void hp_track_sent(struct hp_track *t, uint64_t txid, bool counts,
+		   uint64_t now_ns)
 {
 	struct hp_pending *slot = &t->pending[0];
 
@@ -90,7 +91,8 @@ void hp_track_sent(struct hp_track *t, uint64_t txid, uint64_t now_ns)
 		if (slot->txid && (!t->pending[i].txid ||
 				   t->pending[i].sent_ns < slot->sent_ns))
 			slot = &t->pending[i];
-	*slot = (struct hp_pending){ .txid = txid, .sent_ns = now_ns };
+	*slot = (struct hp_pending){ .txid = txid, .sent_ns = now_ns,
+				     .mute = !counts };
 }
 
 static void smooth(struct hp_track *t, uint64_t rtt_ns)
@@ -117,7 +119,7 @@ enum hp_err hp_track_answered(struct hp_track *t, uint64_t txid,
 			t->valid_ns = now_ns;
 			t->history = t->n_history = 0;
 		}
-		if (!slot->late)
+		if (!slot->mute)
 			note(t, false);
 		smooth(t, hp_time_since(now_ns, slot->sent_ns));
 		t->answered++;
@@ -137,10 +139,10 @@ void hp_track_expire(struct hp_track *t, uint64_t now_ns)
 	for (size_t i = 0; i < HP_TRACK_PENDING; i++) {
 		struct hp_pending *slot = &t->pending[i];
 
-		if (!slot->txid || slot->late ||
+		if (!slot->txid || slot->mute ||
 		    hp_time_since(now_ns, slot->sent_ns) < timeout)
 			continue;
-		slot->late = true;
+		slot->mute = true;
 		if (t->valid && slot->sent_ns >= t->valid_ns)
 			note(t, true);
 	}
@@ -155,9 +157,11 @@ void hp_track_fail(struct hp_track *t)
 	t->history = t->n_history = 0;
 }
 
-bool hp_track_is_mute(const struct hp_track *t)
+bool hp_track_is_mute(const struct hp_track *t, bool lossy)
 {
-	return t->n_history >= 3 && (t->history & 7) == 7;
+	unsigned int n = lossy ? HP_TRACK_HISTORY : 3, all = (1u << n) - 1;
+
+	return t->n_history >= n && (t->history & all) == all;
 }
 
 static unsigned int losses(const struct hp_track *t)

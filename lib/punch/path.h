@@ -28,13 +28,14 @@
 #define HP_TRACK_GAIN (5 * HP_MS)
 #define HP_TRACK_GAIN_SAMPLES 3
 
-/* A request that waits for its response; @txid 0: none. @late: it was counted
- * as lost; its response still proves the path.
+/* A request that waits for its response; @txid 0: none. @mute: its outcome is
+ * not for the history (it was counted as lost already, or many are sent at
+ * once); its response still proves the path.
  */
 struct hp_pending {
 	uint64_t txid;
 	uint64_t sent_ns;
-	bool late;
+	bool mute;
 };
 
 /**
@@ -115,8 +116,11 @@ struct hp_track *hp_paths_add(struct hp_paths *t, const struct hp_path *path,
 			      enum hp_candidate_kind kind, size_t keep1,
 			      size_t keep2);
 
-/* A request left. Overwrites the oldest pending one. */
-void hp_track_sent(struct hp_track *t, uint64_t txid, uint64_t now_ns);
+/* A request left; @counts: its outcome is one for the history. Overwrites the
+ * oldest pending one.
+ */
+void hp_track_sent(struct hp_track *t, uint64_t txid, bool counts,
+		   uint64_t now_ns);
 /* The response to @txid came: HP_ERR_STATE when none is awaited. Takes the
  * round trip, makes the path valid, and gives when the request had left.
  */
@@ -128,8 +132,10 @@ void hp_track_expire(struct hp_track *t, uint64_t now_ns);
 /* The path is gone until a new round trip says otherwise. */
 void hp_track_fail(struct hp_track *t);
 
-/* The last three requests were lost. */
-bool hp_track_is_mute(const struct hp_track *t);
+/* The last three requests were lost; all that are remembered, for a path of
+ * which it is known that it is @lossy.
+ */
+bool hp_track_is_mute(const struct hp_track *t, bool lossy);
 /* Lossy: one that was takes HP_TRACK_GOOD to be good again. */
 bool hp_track_is_lossy(const struct hp_track *t, bool was);
 /* Enough outcomes are known, and none is a loss. */

@@ -35,17 +35,18 @@
  * and says so with the kind of each request that it sends over the path in
  * use, be it the relay: NOMINATE. The other follows the NOMINATE of the highest
  * sequence. Since each heartbeat of the controlling side is one, a lost one is
- * repeated, and a disagreement mends itself. Disagreement shows in requests of
- * the peer whose flag IN_USE does not fit: then the controlling side asserts
- * its choice at once, and if that is not answered, the path is dead.
+ * repeated, and a disagreement mends itself. It shows in probes of the peer with
+ * the flag IN_USE: over another path, the controlling side asserts its choice at
+ * once; over the relay, the peer lost the path, and it is in doubt for both.
  *
  * Upkeep of the path in use (active: data was sent in the last 45 s).
  *   heartbeat   a request every 3 s while active, else 25 s after anything was
  *               sent over it, for the NAT (the relay's channel: 100 s)
  *   silence     sent, and nothing heard for 1 s -> check
- *   check       a request at once and every 100 ms (or 5/4 round trips); any
- *               answer ends it, and unless it is strict, anything heard; after
- *               0.5 s (or 3 of those) the path is dead
+ *   check       a request at once and every 100 ms (or 5/4 round trips); an
+ *               answer ends it (one that says IN_USE, when we control), and
+ *               unless it is strict, anything heard; after 0.5 s (or 3 of
+ *               those) the path is dead
  *   dead        direct: relay in use, state DOUBT, a new round; relay: an event
  * Other valid paths, and the relay, are measured every 15 s while active. The
  * controlling side switches for a gain of 5 ms and 10 % over 3 samples.
@@ -54,7 +55,7 @@
  * still come, from elsewhere: a request from a new source that says IN_USE. The
  * controlling side nominates that path as soon as it is valid.
  *
- * Budgets. Requests: 24 at once, 100/s, 48 a round. Responses: one for each
+ * Budgets. Requests: 24 at once, 100/s, 44 a round. Responses: one for each
  * fresh authentic request, 50 at once, 200/s, never longer than the request.
  */
 #include "punch/punch.h"
@@ -72,12 +73,11 @@
 #define BEAT_RELAY (100 * HP_S)
 #define SILENCE (1 * HP_S)
 #define CHECK_EVERY (100 * HP_MS)
+/* While the round trip is not known. */
+#define CHECK_FIRST (200 * HP_MS)
 #define CHECK_TIME (500 * HP_MS)
-/* Between two requests of ours that answer requests of the peer, and between
- * two assertions of the choice.
- */
+/* Between two requests of ours that answer requests of the peer. */
 #define TRIGGER_GAP (20 * HP_MS)
-#define ASSERT_GAP (200 * HP_MS)
 /* A new round makes no sense so soon after the last one began. */
 #define ROUND_GAP (300 * HP_MS)
 #define STRANGER_GAP (1 * HP_S)
@@ -91,6 +91,12 @@ static struct hp_track *relay(struct hp_punch *p)
 static size_t index_of(const struct hp_punch *p, const struct hp_track *t)
 {
 	return (size_t)(t - p->paths.track);
+}
+
+/* The direct path that was left because of its losses: watched closely. */
+static bool is_left(const struct hp_punch *p, size_t i)
+{
+	return i && i == p->lossy;
 }
 
 static void use_path(struct hp_punch *p, size_t i, enum hp_punch_state state,
@@ -163,6 +169,8 @@ static void start_check(struct hp_punch *p, bool strict, uint64_t now_ns)
 	}
 	if (!hp_path_set(&hp_punch_used(p)->path))
 		return;
+	if (!every)
+		every = CHECK_FIRST;
 	if (every < CHECK_EVERY)
 		every = CHECK_EVERY;
 	span = 3 * every > CHECK_TIME ? 3 * every : CHECK_TIME;
@@ -232,7 +240,7 @@ static void choose(struct hp_punch *p, struct hp_track *t, bool fresh,
 		const struct hp_track *k = &p->paths.track[i];
 
 		if (!k->valid ||
-		    (i == p->lossy && hp_track_is_lossy(k, true)))
+		    (is_left(p, i) && hp_track_is_lossy(k, true)))
 			continue;
 		if (!best || hp_track_is_better(k, &p->paths.track[best]))
 			best = i;
@@ -264,7 +272,7 @@ static uint64_t beat_due(const struct hp_punch *p, size_t i)
 {
 	const struct hp_track *t = &p->paths.track[i];
 	bool used = i == p->use;
-	uint64_t busy = used || i == p->lossy ? BEAT_ACTIVE : BEAT_OTHER;
+	uint64_t busy = used || is_left(p, i) ? BEAT_ACTIVE : BEAT_OTHER;
 	uint64_t due = t->full_ns + busy;
 
 	if (!hp_path_set(&t->path) || (used && p->check.on))
@@ -275,7 +283,7 @@ static uint64_t beat_due(const struct hp_punch *p, size_t i)
 		return due;
 	if (!i)
 		return t->sent_ns + BEAT_RELAY;
-	return used || i == p->lossy ? t->sent_ns + BEAT_IDLE : HP_NEVER;
+	return used || is_left(p, i) ? t->sent_ns + BEAT_IDLE : HP_NEVER;
 }
 
 static void beat(struct hp_punch *p, size_t i, uint64_t now_ns)
@@ -283,9 +291,9 @@ static void beat(struct hp_punch *p, size_t i, uint64_t now_ns)
 	struct hp_track *t = &p->paths.track[i];
 
 	hp_track_expire(t, now_ns);
-	if (i != p->use && hp_track_is_mute(t)) {
+	if (i != p->use && hp_track_is_mute(t, is_left(p, i))) {
 		hp_track_fail(t);
-		if (i == p->lossy) {
+		if (is_left(p, i)) {
 			p->lossy = 0;
 			p->retry_ns = now_ns;
 		}
@@ -334,23 +342,31 @@ static void follow(struct hp_punch *p, size_t i, uint64_t seq, uint64_t now_ns)
 		hp_round_join(p, now_ns);
 }
 
-/* The peer's packets should go where ours go; if they do not, say it again. */
-static void agree(struct hp_punch *p, size_t i, bool peer_uses, uint64_t now_ns)
+/* What the peer's packets take, when @m is its latest word on it. */
+static void note_peer_use(struct hp_punch *p, struct hp_track *t,
+			  const struct hp_probe *m)
 {
-	if (!p->controlling || !p->use || p->check.on)
+	if (!(m->flags & HP_PROBE_IN_USE) || m->seq <= p->peer_use_seq)
 		return;
-	if ((i == p->use) == peer_uses)
-		return;
-	if (hp_time_since(now_ns, hp_punch_used(p)->full_ns) >= ASSERT_GAP)
-		start_check(p, true, now_ns);
+	p->peer_use_seq = m->seq;
+	for (size_t i = 0; i < p->paths.n; i++)
+		p->paths.track[i].peer_uses = false;
+	t->peer_uses = true;
 }
 
-static void note_peer_use(struct hp_punch *p, struct hp_track *t, bool uses)
+/* The peer's packets should go where ours go. If they take the relay, the peer
+ * has lost the path: it is in doubt for us, too. If they take another path,
+ * assert ours.
+ */
+static void agree(struct hp_punch *p, const struct hp_track *t, uint64_t now_ns)
 {
-	if (uses)
-		for (size_t i = 0; i < p->paths.n; i++)
-			p->paths.track[i].peer_uses = false;
-	t->peer_uses = uses;
+	if (!p->controlling || !p->use || p->check.on || !t->peer_uses ||
+	    t == hp_punch_used(p))
+		return;
+	if (t == relay(p))
+		lose_path(p, now_ns);
+	else
+		start_check(p, true, now_ns);
 }
 
 /* A path that is not known to work yet is tried the moment the peer is heard
@@ -367,7 +383,6 @@ static void trigger(struct hp_punch *p, struct hp_track *t, uint64_t now_ns)
 static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 			      const struct hp_probe *m, uint64_t now_ns)
 {
-	bool uses = m->flags & HP_PROBE_IN_USE;
 	struct hp_track *t = hp_paths_find(&p->paths, from);
 	size_t i;
 
@@ -380,7 +395,7 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 	i = t ? index_of(p, t) : 0;
 	if (t) {
 		t->heard++;
-		note_peer_use(p, t, uses);
+		note_peer_use(p, t, m);
 	}
 	note_heard(p, t, now_ns);
 	if (m->flags & HP_PROBE_PUNCH)
@@ -390,7 +405,7 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 	hp_punch_respond(p, t, from, m->txid, now_ns);
 	if (t) {
 		trigger(p, t, now_ns);
-		agree(p, i, uses, now_ns);
+		agree(p, t, now_ns);
 	}
 	return HP_OK;
 }
@@ -409,8 +424,9 @@ static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
 		return HP_ERR_STATE;
 	}
 	t->seen = m->seen;
+	note_peer_use(p, t, m);
 	note_heard(p, t, now_ns);
-	if (t == hp_punch_used(p))
+	if (t == hp_punch_used(p) && (t->peer_uses || !p->controlling))
 		check_passed(p);
 	if (t == relay(p) && p->punching && sent_ns >= p->volley.start_ns)
 		hp_round_open(p, now_ns);
@@ -470,6 +486,7 @@ static void forget(struct hp_punch *p)
 	hp_paths_set_relay(&p->paths, &(struct hp_path){ 0 });
 	memset(&p->window, 0, sizeof(p->window));
 	p->nominate_seq = 0;
+	p->peer_use_seq = 0;
 	p->doubt = 0;
 	p->lossy = 0;
 	p->punching = false;

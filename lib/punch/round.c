@@ -6,7 +6,7 @@
  */
 #include "punch/machine.h"
 
-#define ROUND_MAX 48
+#define ROUND_MAX 44
 #define BACKOFF_MAX 6
 /* A learned source is worth volleys for so long. */
 #define LEARNED_LIFE (60 * HP_S)
@@ -54,7 +54,8 @@ bool hp_punch_request(struct hp_punch *p, struct hp_track *t, int ttl,
 	if (used)
 		m.flags |= HP_PROBE_IN_USE;
 	m.txid = hp_rng_u64(&p->rng) | 1;
-	hp_track_sent(t, m.txid, now_ns);
+	/* A check sends many at once: one outage would look like many losses. */
+	hp_track_sent(t, m.txid, !(used && p->check.on), now_ns);
 	t->sent++;
 	t->sent_ns = now_ns;
 	if (!ttl)

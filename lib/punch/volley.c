@@ -7,7 +7,7 @@ static const uint64_t full_at_ms[HP_VOLLEY_FULL] = { 0,	  20,  60,  140,
 /* Who is nearby answers within milliseconds; more would only be noise on a
  * network where the private address belongs to somebody else.
  */
-#define NEAR_MAX 4
+#define NEAR_MAX 3
 
 enum hp_volley_class hp_volley_class(const struct hp_addr *addr,
 				     enum hp_candidate_kind kind)

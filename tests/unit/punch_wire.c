@@ -232,6 +232,10 @@ static void on_event(void *ctx, enum hp_punch_event ev)
 	struct wire_node *n = ctx;
 
 	n->events[ev]++;
+	if (n->wire->reintroduce && ev == HP_PUNCH_LOST)
+		for (unsigned int i = 0; i < 2; i++)
+			n->wire->intro_ns[i] = n->wire->now_ns +
+					       2 * n->wire->relay_ns;
 }
 
 static bool is_for(const struct wire_node *n, const struct wire_packet *pkt)
@@ -382,7 +386,7 @@ void wire_introduce(struct wire *w, unsigned int i)
 {
 	struct wire_node *peer = &w->node[!i];
 	struct hp_addr server = SERVER;
-	struct hp_candidate c[2] = {
+	struct hp_candidate c[HP_CANDIDATES_MAX] = {
 		{ .addr = peer->host, .kind = HP_CAND_HOST },
 		{ .addr = nat_out(peer->nat, &peer->host, &server),
 		  .kind = HP_CAND_REFLEXIVE },
@@ -395,6 +399,17 @@ void wire_introduce(struct wire *w, unsigned int i)
 		.peer_mapping = w->told[!i],
 	};
 
+	while (w->many && intro.n_candidates < HP_CANDIDATES_MAX) {
+		uint8_t k = (uint8_t)intro.n_candidates++;
+
+		c[k].addr = hp_addr4(10, 77, 0, k, 4242);
+		c[k].kind = HP_CAND_HOST;
+		if (k >= 6) {
+			c[k].addr = hp_addr4(203, 0, 113, (uint8_t)(200 + k),
+					     4242);
+			c[k].kind = HP_CAND_REFLEXIVE;
+		}
+	}
 	if (!w->no_relay)
 		intro.relay = wire_relay_path();
 	hp_punch_introduce(w->node[i].punch, &intro, w->now_ns);
@@ -441,7 +456,6 @@ struct wire *wire_new(uint64_t seed)
 		n->nat = &w->nat[i];
 		n->host = hp_addr4(192, 168, (uint8_t)(1 + i), 7, 4242);
 		n->epoch = 0x1000 + i;
-		memset(&n->public, 0x10 * (int)(i + 1), sizeof(n->public));
 	}
 	return w;
 }
@@ -454,6 +468,12 @@ void wire_start(struct wire *w)
 		struct wire_node *n = &w->node[i];
 
 		nat_out(n->nat, &n->host, &server);
+		memset(&n->public, 0x10 * (int)((i != w->swapped) + 1),
+		       sizeof(n->public));
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		struct wire_node *n = &w->node[i];
+
 		n->punch = machine(n);
 		assert_non_null(n->punch);
 	}

@@ -101,6 +101,9 @@ struct wire {
 	bool no_relay;
 	bool relay_dead;
 	enum hp_mapping told[2];
+	bool reintroduce;	/* when a node says that its path is lost */
+	bool many;		/* candidates: as many as may be announced */
+	bool swapped;		/* node 1 has the lower key */
 	bool traffic;
 	uint64_t traffic_ns;
 	uint64_t intro_ns[2];	/* when each is introduced; HP_NEVER: not */

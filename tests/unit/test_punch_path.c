@@ -20,7 +20,7 @@ static void ping(struct hp_track *t, uint64_t *now_ns, uint64_t rtt_ns)
 {
 	uint64_t sent_ns;
 
-	hp_track_sent(t, 9, *now_ns);
+	hp_track_sent(t, 9, true, *now_ns);
 	*now_ns += rtt_ns;
 	assert_int_equal(hp_track_answered(t, 9, *now_ns, &sent_ns), HP_OK);
 	assert_true(sent_ns + rtt_ns == *now_ns);
@@ -28,7 +28,7 @@ static void ping(struct hp_track *t, uint64_t *now_ns, uint64_t rtt_ns)
 
 static void lose(struct hp_track *t, uint64_t *now_ns)
 {
-	hp_track_sent(t, 7, *now_ns);
+	hp_track_sent(t, 7, true, *now_ns);
 	*now_ns += 3 * HP_S;
 	hp_track_expire(t, *now_ns);
 }
@@ -50,9 +50,9 @@ static void volley_schedule_is_the_published_one(void **state)
 	}
 	assert_true(hp_volley_due(&v, HP_VOLLEY_NAT, 8) == HP_NEVER);
 	assert_true(hp_volley_due(&v, HP_VOLLEY_CLEAR, 7) == HP_NEVER);
-	assert_true(hp_volley_due(&v, HP_VOLLEY_NEAR, 3) ==
-		    v.start_ns + 140 * HP_MS);
-	assert_true(hp_volley_due(&v, HP_VOLLEY_NEAR, 4) == HP_NEVER);
+	assert_true(hp_volley_due(&v, HP_VOLLEY_NEAR, 2) ==
+		    v.start_ns + 60 * HP_MS);
+	assert_true(hp_volley_due(&v, HP_VOLLEY_NEAR, 3) == HP_NEVER);
 	assert_true(hp_volley_end(&v) ==
 		    v.full_ns + 1260 * HP_MS + HP_VOLLEY_GRACE);
 }
@@ -162,7 +162,7 @@ static void response_nobody_waits_for_is_refused(void **state)
 	(void)state;
 	assert_int_equal(hp_track_answered(&t, 0, 5, &sent_ns), HP_ERR_STATE);
 	assert_int_equal(hp_track_answered(&t, 5, 5, &sent_ns), HP_ERR_STATE);
-	hp_track_sent(&t, 5, 1);
+	hp_track_sent(&t, 5, true, 1);
 	assert_int_equal(hp_track_answered(&t, 5, 5, &sent_ns), HP_OK);
 	assert_int_equal(hp_track_answered(&t, 5, 6, &sent_ns), HP_ERR_STATE);
 	assert_false(hp_track_is_lossy(&t, false));
@@ -174,7 +174,7 @@ static void late_response_still_proves_the_path(void **state)
 	uint64_t now = 0, sent_ns;
 
 	(void)state;
-	hp_track_sent(&t, 5, now);
+	hp_track_sent(&t, 5, true, now);
 	hp_track_expire(&t, 4 * HP_S);
 	assert_int_equal(hp_track_answered(&t, 5, 4 * HP_S, &sent_ns), HP_OK);
 	assert_true(t.valid);
@@ -195,10 +195,14 @@ static void losses_make_lossy_and_take_long_to_forget(void **state)
 	lose(&t, &now);
 	lose(&t, &now);
 	assert_false(hp_track_is_lossy(&t, false));
-	assert_false(hp_track_is_mute(&t));
+	assert_false(hp_track_is_mute(&t, false));
 	lose(&t, &now);
 	assert_true(hp_track_is_lossy(&t, false));
-	assert_true(hp_track_is_mute(&t));
+	assert_true(hp_track_is_mute(&t, false));
+	assert_false(hp_track_is_mute(&t, true));
+	hp_track_sent(&t, 3, false, now);
+	hp_track_expire(&t, now + 9 * HP_S);
+	assert_int_equal(t.n_history, 4);
 	for (int i = 0; i < 5; i++)
 		ping(&t, &now, HP_MS);
 	assert_true(hp_track_is_lossy(&t, true));
