@@ -240,17 +240,15 @@ enum hp_err hp_pin_parse(const char *text, struct hp_pin *out,
 	static const char how[] = "NAME SERIAL ADDRESS/BITS KEY KEY";
 	char copy[HP_PIN_TEXT];
 	struct hp_pin p = { 0 };
+	char *rest = copy;
 	char *field[5];
-	char *save = NULL;
-	size_t n = 0;
 
 	if (strlen(text) >= sizeof(copy))
 		return hp_fault_set(f, HP_ERR_FORMAT, how, "line too long");
 	strcpy(copy, text);
-	for (char *s = strtok_r(copy, " ", &save); s && n < 5;
-	     s = strtok_r(NULL, " ", &save))
-		field[n++] = s;
-	if (n < 5 || strtok_r(NULL, " ", &save))
+	for (size_t i = 0; i < 5; i++)
+		field[i] = strsep(&rest, " ");
+	if (!field[4] || rest)
 		return hp_fault_set(f, HP_ERR_FORMAT, how,
 				    "a pin has five fields");
 	if (hp_name_parse(field[0], p.name, f) ||

@@ -155,9 +155,12 @@ static bool squeeze(const char *text, char out[HP_TOKEN_TEXT])
 
 static enum hp_err prefix_check(const char *text, struct hp_fault *f)
 {
+	size_t digits = strncmp(text, PREFIX, 5) ? 0
+						 : strspn(text + 5, "0123456789");
+
 	if (!strncmp(text, PREFIX, PREFIX_LEN))
 		return HP_OK;
-	if (!strncmp(text, PREFIX, 5) && text[5] >= '0' && text[5] <= '9')
+	if (digits && text[5 + digits] == ':')
 		return hp_fault_set(f, HP_ERR_VERSION,
 				    "install a newer hptun on this host",
 				    "the token was made by a newer version of "
