@@ -79,17 +79,27 @@ lab_up() {
 	mkdir "$LAB_DIR" 2>/dev/null ||
 		fail "lab $LAB exists; remove it: tests/lab/run --down $LAB"
 	proc_id $$ >"$LAB_DIR/owner"
+	# Where sanitizers write, in builds that have them; seen from all hosts.
+	SAN_LOG=$TOP/build/sanitizer-$LAB
+	export ASAN_OPTIONS="log_path=$SAN_LOG" UBSAN_OPTIONS="log_path=$SAN_LOG"
 	trap 'lab_exit $?' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 }
 
 lab_exit() {
+	local report
 	trap - EXIT ERR
 	set +e
 	[ "$1" = 0 ] || [ "$1" = 77 ] || lab_autopsy
 	[ -e "$LAB_DIR/keep" ] || lab_down "$LAB"
-	exit "$1"
+	for report in "$SAN_LOG".*; do
+		[ -e "$report" ] || exit "$1"
+		cat "$report"
+		rm "$report"
+	done
+	say "failed: a sanitizer spoke"
+	exit 1
 }
 
 # Labs whose owner died without cleaning up, unless they were meant to stay.
