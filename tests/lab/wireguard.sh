@@ -131,7 +131,7 @@ case_new_handshake_under_a_ping() {
 	sleep 0.5
 	on carol wg set wg0 peer "$(pub dora)" remove
 	knows carol dora 2 endpoint $DORA4:51820
-	on carol ping -q -c 1 -W 2 10.7.0.2
+	must 2 on carol ping -q -c 1 -W 0.5 10.7.0.2
 	sleep 0.5
 	on dora wg set wg0 peer "$(pub carol)" remove
 	knows dora carol 1 endpoint $CAROL4:51820
@@ -361,11 +361,12 @@ case_wg_setconf_addconf_syncconf() {
 	on dora wg showconf wg0 >"$LAB_DIR/shown"
 	grep -qx "PublicKey = $(pub carol)" "$LAB_DIR/shown"
 	grep -qx "AllowedIPs = 10.7.0.1/32, fd07::1/128" "$LAB_DIR/shown"
-	# syncconf with the same file keeps the session: no packet is lost.
+	# syncconf with the same file keeps the session. (The allowed IPs are
+	# replaced, so a packet may meet the moment in between.)
 	start dora ping ping -q -c 20 -i 0.05 -W 1 10.7.0.1
 	on dora wg syncconf wg0 /run/wg.conf
 	must 5 gone "$(job dora ping)"
-	[ "$(lost dora ping)" = 0 ]
+	[ "$(lost dora ping)" -le 2 ]
 	on dora sh -c "printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.8.0.0/24\n' \
 		'$(pub stranger)' >/run/more.conf"
 	on dora wg addconf wg0 /run/more.conf
