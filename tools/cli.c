@@ -125,12 +125,22 @@ static const struct cli_opt common[] = {
 
 #define N_COMMON (sizeof(common) / sizeof(common[0]))
 
-static void print_opt(const struct cli_opt *o)
+/* The short name of an option, 0: none. */
+static char letter_of(const struct cli_spec *s, const struct cli_opt *o)
 {
-	char left[40];
+	if (o >= common && o < common + N_COMMON)
+		return o == &common[1] ? 'n' : 0;
+	if (!s->letters || (size_t)(o - s->opts) >= strlen(s->letters))
+		return 0;
+	return s->letters[o - s->opts];
+}
 
-	snprintf(left, sizeof(left), "%s--%s%s%s",
-		 !strcmp(o->name, "network") ? "-n, " : "    ", o->name,
+static void print_opt(const struct cli_spec *s, const struct cli_opt *o)
+{
+	char left[40], letter = letter_of(s, o);
+
+	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", letter ? '-' : ' ',
+		 letter ? letter : ' ', letter ? ',' : ' ', o->name,
 		 o->value ? " " : "", o->value ? o->value : "");
 	printf("  %-30s %s\n", left, o->help);
 }
@@ -140,9 +150,9 @@ static void print_help(const struct cli_spec *spec)
 	printf("usage: %s [OPTIONS]%s%s\n\n%s\n\noptions:\n", spec->command,
 	       spec->args[0] ? " " : "", spec->args, spec->about);
 	for (size_t i = 0; i < spec->n_opts; i++)
-		print_opt(&spec->opts[i]);
+		print_opt(spec, &spec->opts[i]);
 	for (size_t i = !spec->json; i < N_COMMON; i++)
-		print_opt(&common[i]);
+		print_opt(spec, &common[i]);
 	printf("  %-30s %s\n", "-h, --help", "this text");
 }
 
@@ -173,6 +183,21 @@ static const struct cli_opt *opt_find(struct cursor *c, const char *name,
 		if (strlen(common[i].name) == len &&
 		    !strncmp(common[i].name, name, len))
 			return &common[i];
+	return NULL;
+}
+
+/* The option with the short name @letter. */
+static const struct cli_opt *opt_letter(struct cursor *c, char letter,
+					bool *is_common)
+{
+	const struct cli_spec *s = c->spec;
+
+	*is_common = letter == 'n';
+	if (letter == 'n')
+		return &common[1];
+	for (size_t i = 0; i < s->n_opts; i++)
+		if (letter_of(s, &s->opts[i]) == letter)
+			return &s->opts[i];
 	return NULL;
 }
 
@@ -222,14 +247,12 @@ static enum hp_err opt_read(struct cursor *c)
 	const struct cli_opt *o;
 	bool is_common;
 
-	if (arg[1] == 'n') {
-		name = "network";
-		len = strlen(name);
+	if (arg[1] != '-') {
+		o = opt_letter(c, arg[1], &is_common);
 		value = arg[2] ? arg + 2 : NULL;
-	} else if (arg[1] != '-') {
-		return opt_unknown(c, arg);
+	} else {
+		o = opt_find(c, name, len, &is_common);
 	}
-	o = opt_find(c, name, len, &is_common);
 	if (!o)
 		return opt_unknown(c, arg);
 	if (!o->value && value)

@@ -67,6 +67,7 @@ struct cli_opt {
  * @about:   a paragraph for --help
  * @opts:    @n_opts options of its own. All take --network, --config-dir,
  *           --run-dir, --state-dir and --help.
+ * @letters: short names of the first options, in their order; NULL: none
  * @min_args, @max_args: how many arguments
  * @json:    it takes --json
  */
@@ -76,6 +77,7 @@ struct cli_spec {
 	const char *about;
 	const struct cli_opt *opts;
 	size_t n_opts;
+	const char *letters;
 	int min_args;
 	int max_args;
 	bool json;

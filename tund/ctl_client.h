@@ -64,8 +64,6 @@ void ctl_fail(struct ctl_client *c, const char *reason,
 json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns);
 json_t *ctl_server_json(const struct hp_node_server_info *s);
 json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns);
-json_t *ctl_path_json(const struct hp_node_peer_info *p);
-json_t *ctl_self_json(const struct ctl_cfg *cfg);
 
 /* True when packets of the peer flow. */
 bool ctl_peer_connected(const struct hp_node_peer_info *p);

@@ -81,7 +81,7 @@ json_t *ctl_server_json(const struct hp_node_server_info *s)
 			 "cause", s->refused ? hp_err_name(s->refused) : NULL);
 }
 
-json_t *ctl_path_json(const struct hp_node_peer_info *p)
+static json_t *path_json(const struct hp_node_peer_info *p)
 {
 	const char *kind = p->path.channel ? "relayed"
 			   : p->lan	   ? "lan"
@@ -119,7 +119,7 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 			 "address6", ip_json(&p->addr6),
 			 "state", hp_peer_state_text(p->state),
 			 "wanted", (int)p->wanted,
-			 "path", ctl_path_json(p),
+			 "path", path_json(p),
 			 "why", p->why,
 			 "rtt_ms", ms_json(p->rtt_ns),
 			 "last_handshake_s", handshake,
@@ -131,7 +131,7 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 			 "direct_ms", span_json(p->connect_ns, p->direct_ns));
 }
 
-json_t *ctl_self_json(const struct ctl_cfg *cfg)
+static json_t *self_json(const struct ctl_cfg *cfg)
 {
 	struct hp_addr a4 = hp_node_addr4(cfg->node);
 	struct hp_addr a6 = hp_node_addr6(cfg->node);
@@ -156,7 +156,7 @@ json_t *ctl_self_json(const struct ctl_cfg *cfg)
 
 json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 {
-	json_t *status = ctl_self_json(cfg);
+	json_t *status = self_json(cfg);
 	json_t *servers = json_array(), *peers = json_array();
 	struct hp_node_server_info server;
 	struct hp_node_peer_info peer;

@@ -115,20 +115,19 @@ static void up_fail(struct ctl_client *c, const char *peer, uint64_t now_ns)
 
 static void up_done(struct ctl_client *c, uint64_t now_ns)
 {
-	json_t *doc = ctl_self_json(c->cfg), *peers = json_array();
 	const struct up *u = c->state;
+	json_t *doc = ctl_status_json(c->cfg, now_ns), *peers;
 	struct hp_node_peer_info p;
 
-	for (size_t i = 0; i < u->n; i++)
-		if (!hp_node_peer_find(c->cfg->node, u->peer[i], now_ns, &p))
-			json_array_append_new(peers, ctl_peer_json(&p, now_ns));
-	for (size_t i = 0; !u->peer && i < hp_node_peer_count(c->cfg->node);
-	     i++) {
-		hp_node_peer_get(c->cfg->node, i, now_ns, &p);
-		if (p.name[0])
-			json_array_append_new(peers, ctl_peer_json(&p, now_ns));
+	if (u->peer) {
+		peers = json_array();
+		for (size_t i = 0; i < u->n; i++)
+			if (!hp_node_peer_find(c->cfg->node, u->peer[i],
+					       now_ns, &p))
+				json_array_append_new(
+					peers, ctl_peer_json(&p, now_ns));
+		json_object_set_new(doc, "peers", peers);
 	}
-	json_object_set_new(doc, "peers", peers);
 	ctl_end(c, doc);
 }
 

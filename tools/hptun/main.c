@@ -7,6 +7,8 @@ static const struct cli_command commands[] = {
 	{ "init", cmd_init, "make a network; this host is its first node" },
 	{ "invite", cmd_invite, "make a token that lets one host in" },
 	{ "join", cmd_join, "enter a network with a token" },
+	{ "up", cmd_up, "start the daemon and connect to peers" },
+	{ "down", cmd_down, "end the daemon" },
 	{ "peers", cmd_peers, "who is in the network" },
 	{ "revoke", cmd_revoke, "exclude a node" },
 	{ "leave", cmd_leave, "remove a network from this host" },

@@ -3,54 +3,116 @@
 #include <stdio.h>
 
 #include "../ctl_client.h"
-#include "hptunctl.h"
 #include "../view.h"
+#include "hptunctl.h"
 
-int cmd_status(const struct options *o)
+/* Asks the daemon for @op; NULL: *code is the exit status, and all is said. */
+static json_t *ask(const struct cli *cli, const char *op, int *code)
 {
-	int status;
-	json_t *doc = ask(o, json_pack("{s:s}", "op", "status"), &status);
+	char network[HP_NAME_TEXT], reason[CTL_REASON];
+	struct hp_fault f = { 0 };
+	json_t *doc = NULL;
+	enum hp_err err;
 
-	if (!doc)
-		return status;
-	json_object_del(doc, "ok");
-	if (o->json)
-		print_json(doc);
-	else
+	*code = CLI_FAILED;
+	if (ctl_network(cli, network, &f)) {
+		cli_fail(cli, &f);
+		return NULL;
+	}
+	err = ctl_call(cli->dirs.run, network, json_pack("{s:s}", "op", op),
+		       &doc, reason, &f);
+	if (!err) {
+		*code = 0;
+		json_object_del(doc, "ok");
+		return doc;
+	}
+	*code = ctl_complain(cli, err, reason, &f);
+	json_decref(doc);
+	return NULL;
+}
+
+int cmd_status(int argc, char **argv)
+{
+	static const struct cli_spec spec = {
+		.command = "hptunctl status",
+		.args = "",
+		.about = "Shows this node, how the rendezvous sees it, and "
+			 "how packets travel to each peer.",
+		.json = true,
+	};
+	struct cli cli;
+	int code = cli_parse(&spec, NULL, &cli, argc, argv);
+	json_t *doc;
+
+	if (code != CLI_GO)
+		return code;
+	doc = ask(&cli, "status", &code);
+	if (doc && cli.json)
+		return cli_json(&cli, doc);
+	if (doc)
 		view_status(doc, stdout);
 	json_decref(doc);
-	return 0;
+	return code;
 }
 
-int cmd_peers(const struct options *o)
+int cmd_peers(int argc, char **argv)
 {
-	int status;
-	json_t *doc = ask(o, json_pack("{s:s}", "op", "peers"), &status);
-	const json_t *peers = json_object_get(doc, "peers");
+	static const struct cli_spec spec = {
+		.command = "hptunctl peers",
+		.args = "",
+		.about = "Shows how packets travel to each peer.",
+		.json = true,
+	};
+	struct cli cli;
+	int code = cli_parse(&spec, NULL, &cli, argc, argv);
+	json_t *doc, *peers;
 
-	if (!doc)
-		return status;
-	if (o->json)
-		print_json(peers);
-	else
+	if (code != CLI_GO)
+		return code;
+	doc = ask(&cli, "peers", &code);
+	peers = json_object_get(doc, "peers");
+	if (doc && cli.json)
+		code = cli_json(&cli, json_incref(peers));
+	else if (doc)
 		view_peers(peers, stdout);
 	json_decref(doc);
-	return 0;
+	return code;
 }
 
-int cmd_reload(const struct options *o)
+int cmd_reload(int argc, char **argv)
 {
-	int status;
-	json_t *doc = ask(o, json_pack("{s:s}", "op", "reload"), &status);
+	static const struct cli_spec spec = {
+		.command = "hptunctl reload",
+		.args = "",
+		.about = "Has the daemon read its configuration anew. With a "
+			 "mistake in it, the old one stays.",
+	};
+	struct cli cli;
+	int code = cli_parse(&spec, NULL, &cli, argc, argv);
 
-	json_decref(doc);
-	return status;
+	if (code == CLI_GO)
+		json_decref(ask(&cli, "reload", &code));
+	return code;
 }
 
-int cmd_stop(const struct options *o)
+int cmd_stop(int argc, char **argv)
 {
+	static const struct cli_spec spec = {
+		.command = "hptunctl stop",
+		.args = "",
+		.about = "Ends the daemon, and waits until it and its "
+			 "interface are gone.",
+	};
+	char network[HP_NAME_TEXT];
 	struct hp_fault f = { 0 };
-	enum hp_err err = ctl_stop(o->dirs.run, o->network, &f);
+	struct cli cli;
+	enum hp_err err;
+	int code = cli_parse(&spec, NULL, &cli, argc, argv);
 
-	return err ? complain(err, "", &f) : 0;
+	if (code != CLI_GO)
+		return code;
+	if (ctl_network(&cli, network, &f))
+		return cli_fail(&cli, &f);
+	err = ctl_stop(cli.dirs.run, network, &f);
+	return err ? ctl_complain(&cli, err, "", &f) : 0;
 }

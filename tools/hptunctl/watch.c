@@ -62,35 +62,76 @@ static void print_news(const json_t *doc)
 	fflush(stdout);
 }
 
-int cmd_watch(const struct options *o)
+static enum hp_err set_every(void *ctx, const char *value,
+			     struct hp_fault *f)
 {
-	bool picture = !o->json && isatty(STDOUT_FILENO);
-	struct hp_fault f = { 0 };
-	char reason[CTL_REASON] = "";
-	struct ctl_conn *c = NULL;
-	json_t *doc;
-	enum hp_err err = ctl_open(o->dirs.run, o->network, &c, &f);
+	return hp_value_time(value, ctx, f);
+}
 
-	if (!err)
-		err = ctl_ask(c, json_pack("{s:s, s:I}", "op", "watch",
-					   "every_ms",
-					   (json_int_t)(o->every_ns / HP_MS)),
-			      &f);
-	if (!err && picture)
+static const struct cli_opt opts[] = {
+	{ "interval", "TIME", "between pictures: 500ms, 2s (1s)", set_every },
+};
+
+static const struct cli_spec spec = {
+	.command = "hptunctl watch",
+	.args = "",
+	.about = "On a terminal shows the status, again and again; elsewhere "
+		 "a line for whatever changes; with --json the daemon's "
+		 "events, one document a line.",
+	.opts = opts,
+	.n_opts = sizeof(opts) / sizeof(opts[0]),
+	.letters = "i",
+	.json = true,
+};
+
+/* Until the daemon ends, or somebody ends us. */
+static enum hp_err follow(struct ctl_conn *c, bool json, struct hp_fault *f)
+{
+	bool picture = !json && isatty(STDOUT_FILENO);
+	char reason[CTL_REASON];
+	enum hp_err err = HP_ERR_AGAIN;
+	json_t *doc;
+
+	if (picture)
 		fputs(TOP BELOW, stdout);
-	while (!err && !(err = ctl_read(c, -1, &doc, &f))) {
-		err = ctl_verdict(doc, reason, &f);
-		/* Events go on until somebody ends one of us. */
-		if (err == HP_ERR_AGAIN)
-			err = HP_OK;
-		if (o->json)
-			print_json(doc);
+	while (err == HP_ERR_AGAIN) {
+		err = ctl_read(c, -1, &doc, f);
+		if (err)
+			break;
+		err = ctl_verdict(doc, reason, f);
+		if (json)
+			ctl_print(doc);
 		else if (!picture)
 			print_news(doc);
 		else if (strcmp(view_text(doc, "event"), "status") == 0)
 			draw(doc);
 		json_decref(doc);
 	}
+	return err;
+}
+
+int cmd_watch(int argc, char **argv)
+{
+	uint64_t every_ns = HP_S;
+	char network[HP_NAME_TEXT];
+	struct hp_fault f = { 0 };
+	struct ctl_conn *c = NULL;
+	struct cli cli;
+	enum hp_err err;
+	int code = cli_parse(&spec, &every_ns, &cli, argc, argv);
+
+	if (code != CLI_GO)
+		return code;
+	if (ctl_network(&cli, network, &f))
+		return cli_fail(&cli, &f);
+	err = ctl_open(cli.dirs.run, network, &c, &f);
+	if (!err)
+		err = ctl_ask(c, json_pack("{s:s, s:I}", "op", "watch",
+					   "every_ms",
+					   (json_int_t)(every_ns / HP_MS)),
+			      &f);
+	if (!err)
+		err = follow(c, cli.json, &f);
 	ctl_close(c);
-	return complain(err, "", &f);
+	return err ? ctl_complain(&cli, err, "", &f) : 0;
 }
