@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* hptund: the options. */
+/* hptund: the options, and which of its two ways of running they mean. */
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,70 +8,145 @@
 #include "base/crypto.h"
 #include "daemon.h"
 #include "log.h"
+#include "netmode.h"
 #include "plain.h"
+#include "sys/store.h"
 
 enum { EXIT_USAGE = 2 };
 
+struct options {
+	struct hp_dirs dirs;
+	const char *network; /* NULL: the only one there is */
+	const char *ifname;  /* NULL: run a network */
+	bool all;
+	bool front;
+	bool check;
+};
+
 static const char usage[] =
 	"usage: hptund [-f] IFNAME\n"
+	"       hptund [-afc] [--network NAME] [--config-dir DIR]\n"
+	"              [--run-dir DIR] [--state-dir DIR]\n"
 	"\n"
-	"Makes a WireGuard interface in user space, for wg(8) and ip(8).\n"
+	"With IFNAME: a WireGuard interface in user space, for wg(8) and ip(8).\n"
+	"Without: the tunnel daemon of an hptun network.\n"
 	"\n"
+	"  -n, --network NAME   the network; may be left out when there is one\n"
+	"  -a, --all            connect to every member at once\n"
 	"  -f, --foreground     do not go to the background\n"
+	"  -c, --check          read the configuration, say what is wrong, end\n"
+	"      --config-dir DIR where networks are set up (/etc/hptun)\n"
+	"      --run-dir DIR    for the control socket (/run/hptun)\n"
+	"      --state-dir DIR  for what is learned (/var/lib/hptun)\n"
 	"  -h, --help           this text\n"
 	"  -V, --version        the version\n";
 
+enum { OPT_CONFIG_DIR = 256, OPT_RUN_DIR, OPT_STATE_DIR };
+
 static const struct option longs[] = {
+	{ "network", required_argument, NULL, 'n' },
+	{ "all", no_argument, NULL, 'a' },
 	{ "foreground", no_argument, NULL, 'f' },
+	{ "check", no_argument, NULL, 'c' },
+	{ "config-dir", required_argument, NULL, OPT_CONFIG_DIR },
+	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
+	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
 };
 
-static enum hp_err run(const char *ifname, bool front, struct log *log,
+static _Noreturn void bad_usage(const char *why)
+{
+	if (why)
+		fprintf(stderr, "hptund: %s\n", why);
+	fprintf(stderr, "Try: hptund --help\n");
+	exit(EXIT_USAGE);
+}
+
+static void take_option(struct options *o, int c)
+{
+	switch (c) {
+	case 'n':
+		o->network = optarg;
+		return;
+	case 'a':
+		o->all = true;
+		return;
+	case 'f':
+		o->front = true;
+		return;
+	case 'c':
+		o->check = true;
+		return;
+	case OPT_CONFIG_DIR:
+		o->dirs.config = optarg;
+		return;
+	case OPT_RUN_DIR:
+		o->dirs.run = optarg;
+		return;
+	case OPT_STATE_DIR:
+		o->dirs.state = optarg;
+		return;
+	case 'h':
+		fputs(usage, stdout);
+		exit(0);
+	case 'V':
+		puts("hptund " HP_VERSION);
+		exit(0);
+	}
+	bad_usage(NULL);
+}
+
+static struct options parse(int argc, char **argv)
+{
+	struct options o = { .dirs = hp_dirs_default() };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "n:afchV", longs, NULL)) != -1)
+		take_option(&o, c);
+	if (argc - optind > 1)
+		bad_usage("one interface at a time");
+	if (optind < argc)
+		o.ifname = argv[optind];
+	if (o.ifname && (o.network || o.check || o.all))
+		bad_usage("either an interface or a network");
+	return o;
+}
+
+static enum hp_err run(const struct options *o, struct log *log,
 		       struct hp_fault *f)
 {
+	const struct netmode_cfg net = {
+		.dirs = &o->dirs,
+		.network = o->network,
+		.all = o->all,
+	};
 	struct daemon daemon = DAEMON_FRONT;
 	enum hp_err err = hp_crypto_init();
 
 	if (err)
 		return hp_fault_set(f, err, "", "the crypto libraries refuse "
 						"to work on this machine");
-	if (!front) {
+	if (o->check)
+		return netmode_check(&net, f);
+	if (!o->front) {
 		err = daemon_fork(&daemon, f);
 		if (err)
 			return err;
 	}
-	return plain_run(ifname, &daemon, log, f);
+	if (o->ifname)
+		return plain_run(o->ifname, &daemon, log, f);
+	return netmode_run(&net, &daemon, log, f);
 }
 
 int main(int argc, char **argv)
 {
+	struct options o = parse(argc, argv);
 	struct hp_fault fault = { 0 };
 	struct log log = { 0 };
-	bool front = false;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "fhV", longs, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			front = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return 0;
-		case 'V':
-			puts("hptund " HP_VERSION);
-			return 0;
-		default:
-			return EXIT_USAGE;
-		}
-	}
-	if (argc - optind != 1) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	if (!run(argv[optind], front, &log, &fault))
+	if (!run(&o, &log, &fault))
 		return 0;
 	log_fault(&log, &fault);
 	return 1;

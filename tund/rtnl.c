@@ -264,7 +264,7 @@ struct link {
 	char name[IFNAMSIZ];
 	char kind[16];
 	bool running;
-	bool gateway;
+	bool loopback;
 };
 
 struct dump {
@@ -303,6 +303,7 @@ static int each_link(const struct nlmsghdr *h, void *ctx)
 		.index = (unsigned int)m->ifi_index,
 		.running = (m->ifi_flags & IFF_UP) &&
 			   (m->ifi_flags & IFF_RUNNING),
+		.loopback = m->ifi_flags & IFF_LOOPBACK,
 	};
 	mnl_attr_for_each(a, h, sizeof(*m)) {
 		if (mnl_attr_get_type(a) == IFLA_IFNAME)
@@ -314,26 +315,6 @@ static int each_link(const struct nlmsghdr *h, void *ctx)
 				copy_text(l->kind, sizeof(l->kind), in);
 	}
 	return MNL_CB_OK;
-}
-
-static void mark_gateway(struct dump *d, unsigned int index)
-{
-	struct link *l = link_by(d, index);
-
-	if (l)
-		l->gateway = true;
-}
-
-static void mark_nexthops(struct dump *d, const struct nlattr *a)
-{
-	const struct rtnexthop *nh = mnl_attr_get_payload(a);
-	int left = (int)mnl_attr_get_payload_len(a);
-
-	while (RTNH_OK(nh, left)) {
-		mark_gateway(d, (unsigned int)nh->rtnh_ifindex);
-		left -= (int)RTNH_ALIGN(nh->rtnh_len);
-		nh = RTNH_NEXT(nh);
-	}
 }
 
 /* What of a route matters, in the order of the kernel's dump. Its cache data
@@ -378,10 +359,6 @@ static int each_route(const struct nlmsghdr *h, void *ctx)
 	    m->rtm_dst_len)
 		return MNL_CB_OK;
 	digest_route(d->out->routes, m, tb);
-	if (tb[RTA_OIF])
-		mark_gateway(d, mnl_attr_get_u32(tb[RTA_OIF]));
-	if (tb[RTA_MULTIPATH])
-		mark_nexthops(d, tb[RTA_MULTIPATH]);
 	return MNL_CB_OK;
 }
 
@@ -421,7 +398,7 @@ static int each_addr(const struct nlmsghdr *h, void *ctx)
 		.bits = m->ifa_prefixlen,
 		.index = l->index,
 		.running = l->running,
-		.gateway = l->gateway,
+		.loopback = l->loopback,
 		.usable = flags_usable(flags),
 		.temporary = m->ifa_family == AF_INET6 &&
 			     (flags & IFA_F_TEMPORARY),

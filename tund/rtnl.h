@@ -54,7 +54,7 @@ enum hp_err rtnl_route_del(struct rtnl *r, unsigned int index,
  * @kind:    of its interface, as the kernel calls it ("bridge", "wireguard",
  *           "tun"); empty for hardware
  * @running: the interface is up and has a carrier
- * @gateway: a route with a gateway leads over this interface
+ * @loopback: the interface is
  * @usable:  not tentative, not deprecated, no duplicate found
  * @temporary: an IPv6 privacy address (RFC 8981)
  */
@@ -65,10 +65,12 @@ struct rtnl_ifaddr {
 	char name[IFNAMSIZ];
 	char kind[16];
 	bool running;
-	bool gateway;
+	bool loopback;
 	bool usable;
 	bool temporary;
 };
+
+_Static_assert(sizeof(struct rtnl_ifaddr) == 68, "no padding: may be compared");
 
 /**
  * struct rtnl_survey - How this host is connected

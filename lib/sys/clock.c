@@ -22,6 +22,15 @@ uint64_t hp_clock_now(void)
 	return read_ns(CLOCK_BOOTTIME);
 }
 
+uint64_t hp_clock_asleep(void)
+{
+	/* In this order: time that passes between the two is not sleep. */
+	uint64_t awake_ns = read_ns(CLOCK_MONOTONIC);
+	uint64_t all_ns = read_ns(CLOCK_BOOTTIME);
+
+	return hp_time_since(all_ns, awake_ns);
+}
+
 uint64_t hp_clock_wall_s(void)
 {
 	return read_ns(CLOCK_REALTIME) / HP_S;

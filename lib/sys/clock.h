@@ -10,6 +10,8 @@
 
 /* Monotonic, ns, runs on while the machine sleeps (CLOCK_BOOTTIME). */
 uint64_t hp_clock_now(void);
+/* How long the machine has slept since it was started, ns. */
+uint64_t hp_clock_asleep(void);
 /* Seconds since 1970, UTC; for dates inside certificates only. */
 uint64_t hp_clock_wall_s(void);
 /* Nanoseconds since 1970, UTC; for WireGuard's timestamps. */

@@ -17,7 +17,7 @@ struct hp_resolver;
 struct hp_server;
 
 /* Most names of one resolver. */
-#define HP_RESOLVE_MAX 8
+#define HP_RESOLVE_MAX 64
 
 /**
  * hp_resolve_fn - A name was looked up

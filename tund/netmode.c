@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The engine must not be called from within its event callback: what an event
+ * asks to be done is noted in @pending and done by chores() in the same turn
+ * of the loop.
+ */
+#include "netmode.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "ctl.h"
+#include "daemon.h"
+#include "device.h"
+#include "log.h"
+#include "node/node.h"
+#include "rtnl.h"
+#include "sandbox.h"
+#include "stock.h"
+#include "sys/clock.h"
+#include "sys/loop.h"
+#include "sys/resolve.h"
+#include "sys/rng.h"
+#include "sys/store.h"
+#include "uapi.h"
+#include "underlay.h"
+#include "wg/device.h"
+#include "wgsock.h"
+
+/* How often the engine is told the date. */
+#define WALL_NS (60 * HP_S)
+/* What a store that failed (disk full) waits for the next try. */
+#define STORE_RETRY_NS (10 * HP_S)
+
+enum pending {
+	PENDING_PINS = 1,
+	PENDING_REVOKED = 2,
+	PENDING_CERT = 4,
+	PENDING_SERVERS = 8,
+};
+
+struct netmode {
+	const struct netmode_cfg *cfg;
+	struct log *log;
+	struct hp_store *store;
+	int lock;
+	struct hp_loop *loop;
+	struct device *device;
+	struct rtnl *rtnl;
+	struct hp_node *node;
+	struct underlay *underlay;
+	struct hp_resolver *resolver;
+	struct stock *stock;
+	struct ctl *ctl;
+	struct wgsock *sock;
+	unsigned int pending;
+	enum hp_server_state told[HP_SERVERS_MAX];
+	uint64_t retry_ns;
+	uint64_t wall_ns;
+	uint64_t started_ns;
+	char prefix[HP_PREFIX_TEXT];
+};
+
+/* ---- the engine asks ----------------------------------------------------- */
+
+static void node_send(void *ctx, const struct hp_path *path, int ttl,
+		      const uint8_t *buf, size_t len)
+{
+	struct netmode *m = ctx;
+
+	if (device_send(m->device, path, ttl, buf, len) != HP_OK)
+		hp_node_send_failed(m->node, path, errno,
+				    hp_loop_now(m->loop));
+}
+
+static void node_deliver(void *ctx, const char *peer, struct hp_pkt *inner)
+{
+	struct netmode *m = ctx;
+
+	(void)peer;
+	device_deliver(m->device, inner);
+}
+
+static void node_event(void *ctx, const struct hp_node_event *ev)
+{
+	struct netmode *m = ctx;
+
+	switch (ev->kind) {
+	case HP_NODE_SERVER:
+		m->pending |= PENDING_SERVERS;
+		break;
+	case HP_NODE_PEER_NEW:
+		log_info(m->log, "%s was met for the first time", ev->peer);
+		break;
+	case HP_NODE_PEER:
+		if (ev->err)
+			log_warn(m->log, "%s is refused: %s", ev->peer,
+				 hp_err_name(ev->err));
+		break;
+	case HP_NODE_CERT:
+		m->pending |= PENDING_CERT;
+		break;
+	case HP_NODE_PINS:
+		m->pending |= PENDING_PINS;
+		break;
+	case HP_NODE_REVOKED:
+		m->pending |= PENDING_REVOKED;
+		break;
+	case HP_NODE_ENROLLED:
+		log_info(m->log, "%s got its permanent certificate", ev->peer);
+		break;
+	}
+	if (m->ctl)
+		ctl_event(m->ctl, ev);
+}
+
+static void node_timestamp(void *ctx, uint8_t out[12])
+{
+	struct netmode *m = ctx;
+
+	if (hp_store_timestamp(m->store, out) != HP_OK)
+		log_warn(m->log, "cannot write %s: %s", m->store->stamp.path,
+			 strerror(errno));
+}
+
+static uint64_t node_deadline(void *ctx)
+{
+	struct netmode *m = ctx;
+
+	return hp_node_deadline(m->node);
+}
+
+static void node_tick(void *ctx, uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+
+	underlay_woken(m->underlay, now_ns);
+	hp_node_tick(m->node, now_ns);
+}
+
+/* ---- the data thread hands over ------------------------------------------ */
+
+static void on_datagram(void *ctx, const struct hp_path *from,
+			struct hp_pkt *pkt, uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+
+	hp_node_rx(m->node, from, pkt, now_ns);
+}
+
+static void on_inner(void *ctx, struct hp_pkt *pkt, uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+
+	/* No peer has that address: the network says so by silence. */
+	(void)!hp_node_tx(m->node, pkt, now_ns);
+}
+
+static void on_notice(void *ctx, const struct hp_notice *n, uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+
+	hp_node_notice(m->node, n, now_ns);
+}
+
+static void on_gone(void *ctx)
+{
+	struct netmode *m = ctx;
+
+	log_warn(m->log, "interface %s was deleted: ending",
+		 device_name(m->device));
+	hp_loop_stop(m->loop);
+}
+
+static const struct device_ops device_ops = {
+	.datagram = on_datagram,
+	.inner = on_inner,
+	.notice = on_notice,
+	.gone = on_gone,
+};
+
+/* ---- chores -------------------------------------------------------------- */
+
+/* Tries one write; what fails stays pending. */
+static void store_one(struct netmode *m, enum pending what, uint64_t now_ns)
+{
+	const struct hp_judge *judge = hp_node_judge(m->node);
+	enum hp_err err = HP_OK;
+	struct hp_fault f;
+
+	if (!(m->pending & what))
+		return;
+	if (what == PENDING_PINS)
+		err = hp_store_save_pins(m->store, judge, &f);
+	else if (what == PENDING_REVOKED)
+		err = hp_store_save_revoked(m->store, judge, &f);
+	else if (what == PENDING_CERT)
+		err = hp_store_save_cert(
+			m->store, &hp_node_identity(m->node)->cert, &f);
+	if (err) {
+		log_fault(m->log, &f);
+		m->retry_ns = now_ns + STORE_RETRY_NS;
+	} else {
+		m->pending &= ~(unsigned int)what;
+	}
+}
+
+static void store_pending(struct netmode *m, uint64_t now_ns)
+{
+	m->retry_ns = 0;
+	store_one(m, PENDING_PINS, now_ns);
+	store_one(m, PENDING_REVOKED, now_ns);
+	store_one(m, PENDING_CERT, now_ns);
+}
+
+/* A server that went silent may have another address now. */
+static void look_at_servers(struct netmode *m, uint64_t now_ns)
+{
+	struct hp_node_server_info info;
+	unsigned int i;
+
+	m->pending &= ~(unsigned int)PENDING_SERVERS;
+	for (i = 0; i < hp_node_server_count(m->node); i++) {
+		hp_node_server_get(m->node, i, &info);
+		if (info.state == m->told[i])
+			continue;
+		m->told[i] = info.state;
+		log_info(m->log, "rendezvous %s: %s", info.name,
+			 hp_server_state_text(info.state));
+		if (info.state == HP_SERVER_LOST)
+			hp_resolver_again(m->resolver, i, now_ns);
+	}
+}
+
+static uint64_t chores_deadline(void *ctx)
+{
+	const struct netmode *m = ctx;
+
+	if (m->pending & PENDING_SERVERS)
+		return 0;
+	return m->pending ? hp_time_min(m->retry_ns, m->wall_ns) : m->wall_ns;
+}
+
+static void chores(void *ctx, uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+
+	if (now_ns >= m->wall_ns) {
+		m->wall_ns = now_ns + WALL_NS;
+		hp_node_set_wall(m->node, hp_clock_wall_s(), now_ns);
+	}
+	if (m->pending & PENDING_SERVERS)
+		look_at_servers(m, now_ns);
+	if (m->pending && now_ns >= m->retry_ns)
+		store_pending(m, now_ns);
+}
+
+static void on_resolved(void *ctx, unsigned int id,
+			const struct hp_addr *addr4,
+			const struct hp_addr *addr6, const char *error,
+			uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+
+	if (error)
+		log_warn(m->log, "rendezvous %s: %s",
+			 m->store->net.server[id].host, error);
+	else
+		hp_node_set_server(m->node, id, addr4, addr6, now_ns);
+}
+
+static void on_network_changed(void *ctx, uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+	unsigned int i;
+
+	for (i = 0; i < m->store->net.n_servers; i++)
+		hp_resolver_again(m->resolver, i, now_ns);
+}
+
+/* ---- people ask ---------------------------------------------------------- */
+
+/* What a running daemon cannot change, and how it reads in the file. */
+static const char *fixed_changed(const struct hp_store *was,
+				 const struct hp_store *is)
+{
+	if (memcmp(&was->id.key, &is->id.key, sizeof(is->id.key)) ||
+	    was->id.cert.grant.serial != is->id.cert.grant.serial ||
+	    !hp_public_eq(&was->net.id, &is->net.id))
+		return "our keys or certificate";
+	if (was->net.n_servers != is->net.n_servers ||
+	    memcmp(was->net.server, is->net.server, sizeof(is->net.server)))
+		return "Rendezvous";
+	if (strcmp(was->iface.device, is->iface.device))
+		return "Device";
+	if (was->iface.listen_port != is->iface.listen_port)
+		return "ListenPort";
+	if (strcmp(was->iface.owner, is->iface.owner) ||
+	    strcmp(was->iface.group, is->iface.group))
+		return "ControlOwner or ControlGroup";
+	return NULL;
+}
+
+/* Revocations that were made, or handed over, while we ran. */
+static enum hp_err reload_revoked(struct netmode *m, const struct hp_store *is,
+				  uint64_t now_ns, struct hp_fault *f)
+{
+	struct hp_judge *judge;
+	const uint8_t *list;
+	enum hp_err err;
+	size_t len;
+
+	err = hp_store_judge(is, &judge, f);
+	if (err)
+		return err;
+	list = hp_judge_revoked(judge, &len);
+	if (list)
+		err = hp_node_set_revoked(m->node, list, len, now_ns);
+	hp_judge_free(judge);
+	if (err && err != HP_ERR_REPLAY)
+		return hp_fault_set(f, err, "", "the revocation list: %s",
+				    hp_err_name(err));
+	return HP_OK;
+}
+
+static enum hp_err take_settings(struct netmode *m, struct hp_store *is,
+				 uint64_t now_ns, struct hp_fault *f)
+{
+	const char *fixed = fixed_changed(m->store, is);
+	struct hp_stock_peer *peer = m->store->peer;
+	size_t n_peers = m->store->n_peers;
+	enum hp_err err;
+
+	if (fixed)
+		return hp_fault_set(f, HP_ERR_STATE,
+				    "end the daemon and start it again",
+				    "%s changed, which a running daemon "
+				    "cannot take over", fixed);
+	err = reload_revoked(m, is, now_ns, f);
+	if (!err && is->iface.mtu != m->store->iface.mtu)
+		err = rtnl_link_mtu(m->rtnl, device_index(m->device),
+				    is->iface.mtu, f);
+	if (err)
+		return err;
+	hp_wg_set_mtu(hp_node_wg(m->node), is->iface.mtu);
+	m->store->iface = is->iface;
+	m->store->peer = is->peer;
+	m->store->n_peers = is->n_peers;
+	is->peer = peer;
+	is->n_peers = n_peers;
+	stock_set(m->stock, m->store->peer, m->store->n_peers, now_ns);
+	return HP_OK;
+}
+
+static enum hp_err on_reload(void *ctx, struct hp_fault *f)
+{
+	struct netmode *m = ctx;
+	struct hp_store *is;
+	enum hp_err err;
+
+	err = hp_store_open(m->cfg->dirs, m->store->name, &is, f);
+	if (err)
+		return err;
+	err = take_settings(m, is, hp_loop_now(m->loop), f);
+	hp_store_close(is);
+	return err;
+}
+
+static void on_stop(void *ctx)
+{
+	struct netmode *m = ctx;
+
+	hp_loop_stop(m->loop);
+}
+
+static void on_facts(void *ctx, struct ctl_facts *out)
+{
+	struct netmode *m = ctx;
+
+	*out = (struct ctl_facts){
+		.device = device_name(m->device),
+		.prefix = m->prefix,
+		.mtu = m->store->iface.mtu,
+		.port = device_port(m->device),
+		.started_ns = m->started_ns,
+	};
+}
+
+static void on_signal(void *ctx, int signo, uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+	struct hp_fault f;
+
+	(void)now_ns;
+	if (signo != SIGHUP)
+		hp_loop_stop(m->loop);
+	else if (on_reload(m, &f) != HP_OK)
+		log_fault(m->log, &f);
+	else
+		log_info(m->log, "the configuration was read again");
+}
+
+static void on_get(void *ctx, FILE *out, uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+
+	uapi_print(out, hp_node_wg(m->node), device_port(m->device),
+		   device_mark(m->device), now_ns, hp_clock_wall_ns());
+}
+
+/* What the peers of a network are is the network's own affair. */
+static int on_set(void *ctx, const struct uapi_request *r, uint64_t now_ns)
+{
+	(void)ctx;
+	(void)r;
+	(void)now_ns;
+	return -EPERM;
+}
+
+static const struct wgsock_ops sock_ops = {
+	.get = on_get,
+	.set = on_set,
+};
+
+/* ---- from start to end --------------------------------------------------- */
+
+/* One daemon a network: whoever holds the lock. */
+static enum hp_err take_lock(struct netmode *m, struct hp_fault *f)
+{
+	const char *run = m->cfg->dirs->run;
+
+	/* Open to all: the control socket inside has its own owner. */
+	if (mkdir(run, 0755) < 0 && errno != EEXIST)
+		return hp_fault_set(f, HP_ERR_IO, "run this as root",
+				    "cannot make %s: %s", run,
+				    strerror(errno));
+	return hp_lock_take(m->store->lock, &m->lock, f);
+}
+
+static enum hp_err open_loop(struct netmode *m, struct hp_fault *f)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	const struct hp_loop_timed parts[] = {
+		{ node_deadline, node_tick, m },
+		{ chores_deadline, chores, m },
+	};
+	enum hp_err err = HP_ERR_IO;
+
+	m->loop = hp_loop_new();
+	if (m->loop)
+		err = hp_loop_signals(m->loop, signals, 3, on_signal, m);
+	if (!err)
+		err = hp_loop_timed(m->loop, &parts[0]);
+	if (!err)
+		err = hp_loop_timed(m->loop, &parts[1]);
+	if (err)
+		(void)hp_fault_set(f, err, "", "cannot make an event loop: %s",
+				   strerror(errno));
+	return err;
+}
+
+static enum hp_err open_device(struct netmode *m, struct hp_fault *f)
+{
+	const struct hp_store *s = m->store;
+	const struct hp_overlay *overlay = &s->id.cert.grant.overlay;
+	struct hp_addr addr4 = hp_overlay_addr4(overlay);
+	struct hp_addr addr6 = hp_overlay_addr6(&s->net.id, overlay);
+	struct hp_prefix prefix;
+	unsigned int index;
+	enum hp_err err;
+
+	err = device_new(m->loop, m->log, s->iface.device,
+			 s->iface.listen_port, &m->device, f);
+	if (err)
+		return err;
+	prefix = hp_prefix_host(&addr4);
+	prefix.bits = overlay->bits;
+	hp_prefix_text(&prefix, m->prefix);
+	index = device_index(m->device);
+	m->rtnl = rtnl_new(f);
+	err = m->rtnl ? HP_OK : HP_ERR_IO;
+	if (!err)
+		err = rtnl_addr_add(m->rtnl, index, &addr4, overlay->bits, f);
+	/* A host whose IPv6 is switched off does without. */
+	if (!err && rtnl_addr_add(m->rtnl, index, &addr6,
+				  hp_overlay_subnet6(&s->net.id).bits, f))
+		log_fault(m->log, f);
+	return err ? err : rtnl_link_up(m->rtnl, index, s->iface.mtu, f);
+}
+
+static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
+{
+	const struct hp_store *s = m->store;
+	struct hp_node_config cfg = {
+		.net = &s->net,
+		.identity = &s->id,
+		.root = s->has_root ? &s->root : NULL,
+		.n_servers = s->net.n_servers,
+		.mtu = s->iface.mtu,
+		.engine = HP_AEAD_AUTO,
+		.rng = hp_rng_system(),
+		.ops = { node_send, node_deliver, node_event, node_timestamp },
+		.ctx = m,
+	};
+	enum hp_err err = hp_store_judge(s, &cfg.judge, f);
+	unsigned int i;
+
+	if (err)
+		return err;
+	for (i = 0; i < cfg.n_servers; i++)
+		hp_server_text(&s->net.server[i], cfg.servers[i].name);
+	err = hp_node_new(&cfg, &m->node);
+	if (err)
+		return hp_fault_set(f, err, "", "cannot make the node: %s",
+				    hp_err_name(err));
+	return underlay_new(m->loop, m->rtnl, m->node, on_network_changed, m,
+			    &m->underlay, f);
+}
+
+static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
+{
+	const struct stock_cfg stock = {
+		.loop = m->loop,
+		.log = m->log,
+		.rtnl = m->rtnl,
+		.wg = hp_node_wg(m->node),
+		.index = device_index(m->device),
+	};
+	enum hp_err err;
+	unsigned int i;
+
+	err = hp_resolver_new(m->loop, on_resolved, m, &m->resolver);
+	for (i = 0; !err && i < m->store->net.n_servers; i++)
+		err = hp_resolver_add(m->resolver, &m->store->net.server[i],
+				      i);
+	if (!err)
+		err = stock_new(&stock, &m->stock);
+	if (err)
+		(void)hp_fault_set(f, err, "", "cannot look names up: %s",
+				   hp_err_name(err));
+	return err;
+}
+
+static enum hp_err open_sockets(struct netmode *m, struct hp_fault *f)
+{
+	const struct ctl_cfg cfg = {
+		.loop = m->loop,
+		.node = m->node,
+		.network = m->store->name,
+		.path = m->store->socket,
+		.owner = m->store->iface.owner,
+		.group = m->store->iface.group,
+		.version = HP_VERSION,
+		.ctx = m,
+		.reload = on_reload,
+		.stop = on_stop,
+		.facts = on_facts,
+	};
+	enum hp_err err = ctl_new(&cfg, &m->ctl, f);
+
+	/* The tunnel does not need wg(8). */
+	if (!err && wgsock_new(m->loop, device_name(m->device), &sock_ops, m,
+			       &m->sock, f))
+		log_fault(m->log, f);
+	return err;
+}
+
+static enum hp_err begin(struct netmode *m, struct hp_fault *f)
+{
+	enum hp_err err;
+
+	err = hp_store_open(m->cfg->dirs, m->cfg->network, &m->store, f);
+	if (!err)
+		err = take_lock(m, f);
+	if (!err)
+		err = open_loop(m, f);
+	if (!err)
+		err = open_device(m, f);
+	if (!err)
+		err = open_node(m, f);
+	if (!err)
+		err = open_names(m, f);
+	if (!err)
+		err = open_sockets(m, f);
+	if (err)
+		return err;
+	if (sandbox_enter())
+		log_warn(m->log, "cannot give up rights: %s", strerror(errno));
+	return device_start(m->device, hp_node_wg(m->node), &device_ops, m, f);
+}
+
+static void serve(struct netmode *m)
+{
+	uint64_t now_ns = hp_clock_now();
+
+	m->started_ns = now_ns;
+	m->wall_ns = now_ns + WALL_NS;
+	stock_set(m->stock, m->store->peer, m->store->n_peers, now_ns);
+	hp_node_start(m->node, device_port(m->device), hp_clock_wall_s(),
+		      now_ns);
+	if (m->cfg->all)
+		hp_node_want_all(m->node, now_ns);
+}
+
+static void end(struct netmode *m)
+{
+	ctl_free(m->ctl);
+	m->ctl = NULL;
+	wgsock_free(m->sock);
+	if (m->device)
+		device_stop(m->device);
+	if (m->node)
+		hp_node_bye(m->node, hp_clock_now());
+	stock_free(m->stock);
+	hp_resolver_free(m->resolver);
+	underlay_free(m->underlay);
+	hp_node_free(m->node);
+	rtnl_free(m->rtnl);
+	device_free(m->device);
+	hp_loop_free(m->loop);
+	if (m->store)
+		hp_lock_release(m->store->lock, m->lock);
+	hp_store_close(m->store);
+}
+
+enum hp_err netmode_check(const struct netmode_cfg *cfg, struct hp_fault *f)
+{
+	struct hp_judge *judge = NULL;
+	struct hp_store *store;
+	enum hp_err err;
+
+	err = hp_store_open(cfg->dirs, cfg->network, &store, f);
+	if (err)
+		return err;
+	err = hp_store_judge(store, &judge, f);
+	hp_judge_free(judge);
+	hp_store_close(store);
+	return err;
+}
+
+enum hp_err netmode_run(const struct netmode_cfg *cfg, struct daemon *daemon,
+			struct log *log, struct hp_fault *f)
+{
+	struct netmode m = { .cfg = cfg, .log = log, .lock = -1 };
+	enum hp_err err = begin(&m, f);
+
+	if (!err) {
+		serve(&m);
+		daemon_ready(daemon, log);
+		err = hp_loop_run(m.loop);
+		if (err)
+			(void)hp_fault_set(f, err, "", "the event loop: %s",
+					   strerror(errno));
+		store_pending(&m, hp_clock_now());
+	}
+	end(&m);
+	return err;
+}
