@@ -63,7 +63,8 @@ hptunctl_src         := $(wildcard tools/hptunctl/*.c tools/*.c)
 built    := $(foreach p,$(programs),$(if $(filter %/main.c,$($(p)_src)),$(B)/$(p)))
 
 unit_src    := $(wildcard tests/unit/test_*.c)
-unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c tests/sim/*.c))
+sim_src     := $(wildcard tests/sim/*.c)
+unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c)) $(sim_src)
 unit_bin    := $(unit_src:%.c=$(B)/%)
 fuzz_src    := $(wildcard tests/fuzz/fuzz_*.c)
 headers     := $(wildcard lib/*/*.h tund/*.h rendezvous/*.h tools/*.h tools/*/*.h)
@@ -136,7 +137,8 @@ check-fuzz:	## a short fuzz run of every parser (clang; FUZZ_SECONDS each)
 
 .PHONY: fuzz
 fuzz: $(fuzz_src:%.c=$(B)/%)
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(libhp)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(sim_src:%.c=$(B)/%.o) \
+		$(B)/tund.a $(libhp)
 	$(call say,LD,$@)$(CC) $(subst fuzzer-no-link,fuzzer,$(LDREQ)) \
 		$(LDFLAGS) -o $@ $^ $(LDLIBS)
 

@@ -30,20 +30,28 @@ static char *key_text(const uint8_t *key, char *out)
 				 sodium_base64_VARIANT_ORIGINAL);
 }
 
+/* The decoder lets some bytes beyond ASCII pass, so only what encodes back to
+ * the same text is a key.
+ */
 static enum hp_err key_parse(const char *text, uint8_t *out)
 {
 	uint8_t key[HP_KEY_LEN];
+	char again[HP_KEY_TEXT];
 	enum hp_err err = HP_ERR_FORMAT;
-	const char *end;
 	size_t len;
 
-	if (!sodium_base642bin(key, sizeof(key), text, strlen(text), NULL,
-			       &len, &end, sodium_base64_VARIANT_ORIGINAL) &&
-	    len == sizeof(key) && *end == '\0') {
-		memcpy(out, key, sizeof(key));
-		err = HP_OK;
-	}
+	if (strlen(text) != HP_KEY_TEXT - 1 ||
+	    sodium_base642bin(key, sizeof(key), text, HP_KEY_TEXT - 1, NULL,
+			      &len, NULL, sodium_base64_VARIANT_ORIGINAL) ||
+	    len != sizeof(key))
+		goto out;
+	if (sodium_memcmp(key_text(key, again), text, HP_KEY_TEXT))
+		goto out;
+	memcpy(out, key, sizeof(key));
+	err = HP_OK;
+out:
 	sodium_memzero(key, sizeof(key));
+	sodium_memzero(again, sizeof(again));
 	return err;
 }
 

@@ -276,7 +276,8 @@ enum hp_err hp_server_parse(const char *text, struct hp_server *out,
 	struct hp_addr a;
 	char *colon;
 
-	if (strlen(text) >= sizeof(copy) - 6)
+	if (strlen(text) >= sizeof(copy) ||
+	    strcspn(text, ":") >= sizeof(s.host))
 		return hp_fault_set(f, HP_ERR_FORMAT, how,
 				    "the server name \"%.40s...\" is too long",
 				    text);

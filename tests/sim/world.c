@@ -20,7 +20,7 @@
 static void registry_send(void *ctx, const struct hp_path *to,
 			  const uint8_t *buf, size_t len)
 {
-	struct world *w = ctx;
+	struct sim_world *w = ctx;
 
 	sim_send(w->server, (uint16_t)(HP_SERVER_PORT + (to->sock & 1)),
 		 &to->remote, 0, buf, len);
@@ -31,7 +31,7 @@ static const struct hp_registry_ops registry_ops = { .send = registry_send };
 static void server_recv(void *ctx, const struct hp_addr *from,
 			const struct hp_addr *to, uint8_t *buf, size_t len)
 {
-	struct world *w = ctx;
+	struct sim_world *w = ctx;
 	struct hp_path path = { .remote = *from, .local = *to };
 
 	path.local.port = 0;
@@ -41,19 +41,19 @@ static void server_recv(void *ctx, const struct hp_addr *from,
 
 static uint64_t server_deadline(void *ctx)
 {
-	const struct world *w = ctx;
+	const struct sim_world *w = ctx;
 
 	return hp_registry_deadline(w->registry);
 }
 
 static void server_tick(void *ctx)
 {
-	struct world *w = ctx;
+	struct sim_world *w = ctx;
 
 	hp_registry_tick(w->registry, sim_now(w->sim));
 }
 
-void sim_world_server_start(struct world *w)
+void sim_world_server_start(struct sim_world *w)
 {
 	struct hp_registry_config cfg = hp_registry_defaults();
 	const struct sim_program program = {
@@ -72,7 +72,7 @@ void sim_world_server_start(struct world *w)
 	sim_host_run(w->server, &program);
 }
 
-void sim_world_server_stop(struct world *w)
+void sim_world_server_stop(struct sim_world *w)
 {
 	sim_host_run(w->server, NULL);
 	hp_registry_free(w->registry);
@@ -84,7 +84,7 @@ void sim_world_server_stop(struct world *w)
 static void node_out(void *ctx, const struct hp_path *path, int ttl,
 		     const uint8_t *buf, size_t len)
 {
-	struct world_node *x = ctx;
+	struct sim_world_node *x = ctx;
 
 	x->sent++;
 	sim_send(x->host, WORLD_PORT, &path->remote, ttl, buf, len);
@@ -93,7 +93,7 @@ static void node_out(void *ctx, const struct hp_path *path, int ttl,
 /* What sim_world_packet() made must arrive as it was. */
 static void node_deliver(void *ctx, const char *peer, struct hp_pkt *inner)
 {
-	struct world_node *x = ctx;
+	struct sim_world_node *x = ctx;
 	bool good = inner->len == INNER_LEN && peer[0];
 
 	for (size_t i = 24; good && i < INNER_LEN; i++)
@@ -105,7 +105,7 @@ static void node_deliver(void *ctx, const char *peer, struct hp_pkt *inner)
 
 static void node_saw(void *ctx, const struct hp_node_event *ev)
 {
-	struct world_node *x = ctx;
+	struct sim_world_node *x = ctx;
 
 	x->gained += ev->kind == HP_NODE_CERT;
 	x->enrolled += ev->kind == HP_NODE_ENROLLED;
@@ -113,7 +113,7 @@ static void node_saw(void *ctx, const struct hp_node_event *ev)
 
 static void node_stamp(void *ctx, uint8_t out[12])
 {
-	struct world_node *x = ctx;
+	struct sim_world_node *x = ctx;
 
 	memset(out, 0, 12);
 	hp_put_be64(out + 4, ++x->stamp);
@@ -129,7 +129,7 @@ static const struct hp_node_ops node_ops = {
 static void node_recv(void *ctx, const struct hp_addr *from,
 		      const struct hp_addr *to, uint8_t *buf, size_t len)
 {
-	struct world_node *x = ctx;
+	struct sim_world_node *x = ctx;
 	struct hp_path path = { .remote = *from };
 	struct hp_pkt pkt = hp_pkt_of(buf, len, 0, len);
 
@@ -139,19 +139,19 @@ static void node_recv(void *ctx, const struct hp_addr *from,
 
 static uint64_t node_deadline(void *ctx)
 {
-	const struct world_node *x = ctx;
+	const struct sim_world_node *x = ctx;
 
 	return hp_node_deadline(x->node);
 }
 
 static void node_tick(void *ctx)
 {
-	struct world_node *x = ctx;
+	struct sim_world_node *x = ctx;
 
 	hp_node_tick(x->node, sim_now(x->world->sim));
 }
 
-void sim_world_tell_interfaces(struct world_node *x)
+void sim_world_tell_interfaces(struct sim_world_node *x)
 {
 	struct hp_ifaddr a = {
 		.name = "eth0",
@@ -163,9 +163,9 @@ void sim_world_tell_interfaces(struct world_node *x)
 	hp_node_set_interfaces(x->node, &a, 1, sim_now(x->world->sim));
 }
 
-static void node_begin(struct world_node *x, struct hp_judge *judge)
+static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 {
-	struct world *w = x->world;
+	struct sim_world *w = x->world;
 	struct hp_node_config cfg = {
 		.net = &w->net,
 		.identity = &x->id,
@@ -195,10 +195,10 @@ static void node_begin(struct world_node *x, struct hp_judge *judge)
 	hp_node_start(x->node, WORLD_PORT, WALL_S, sim_now(w->sim));
 }
 
-static void node_identity(struct world_node *x, const char *name,
+static void node_identity(struct sim_world_node *x, const char *name,
 			  unsigned int i)
 {
-	struct world *w = x->world;
+	struct sim_world *w = x->world;
 	struct hp_overlay o = { .ip = { 10, 9, 0, (uint8_t)(i + 1) },
 				.bits = 24 };
 	struct hp_grant g = { .serial = i + 1, .overlay = o,
@@ -216,11 +216,11 @@ static void node_identity(struct world_node *x, const char *name,
 	hp_identity_enrol(&w->net.id, &g, &invite, sim_rng(w->sim), &x->id);
 }
 
-struct world_node *sim_world_add(struct world *w, const char *name,
+struct sim_world_node *sim_world_add(struct sim_world *w, const char *name,
 			     struct sim_nat *nat, const char *ip,
 			     const struct sim_link *link)
 {
-	struct world_node *x = &w->nodes[w->n_nodes];
+	struct sim_world_node *x = &w->nodes[w->n_nodes];
 
 	assert(w->n_nodes < WORLD_NODES);
 	x->world = w;
@@ -230,21 +230,21 @@ struct world_node *sim_world_add(struct world *w, const char *name,
 	return x;
 }
 
-void sim_world_kill(struct world_node *x)
+void sim_world_kill(struct sim_world_node *x)
 {
 	sim_host_run(x->host, NULL);
 	hp_node_free(x->node);
 	x->node = NULL;
 }
 
-void sim_world_restart(struct world_node *x)
+void sim_world_restart(struct sim_world_node *x)
 {
 	if (x->node)
 		sim_world_kill(x);
 	node_begin(x, NULL);
 }
 
-void sim_world_init(struct world *w, uint64_t seed, bool relay)
+void sim_world_init(struct sim_world *w, uint64_t seed, bool relay)
 {
 	struct hp_public id;
 
@@ -258,7 +258,7 @@ void sim_world_init(struct world *w, uint64_t seed, bool relay)
 	sim_world_server_start(w);
 }
 
-void sim_world_free(struct world *w)
+void sim_world_free(struct sim_world *w)
 {
 	for (unsigned int i = 0; i < w->n_nodes; i++)
 		if (w->nodes[i].node)
@@ -268,7 +268,7 @@ void sim_world_free(struct world *w)
 	sim_free(w->sim);
 }
 
-void sim_world_packet(struct world_node *a, struct world_node *b, uint32_t n)
+void sim_world_packet(struct sim_world_node *a, struct sim_world_node *b, uint32_t n)
 {
 	uint8_t buf[HP_HEADROOM + INNER_LEN + HP_TAILROOM] = { 0 };
 	struct hp_pkt pkt = hp_pkt_of(buf, sizeof(buf), HP_HEADROOM,
@@ -288,7 +288,7 @@ void sim_world_packet(struct world_node *a, struct world_node *b, uint32_t n)
 		return; /* nobody has that address yet */
 }
 
-enum hp_peer_state sim_world_state(const struct world_node *x, const char *peer)
+enum hp_peer_state sim_world_state(const struct sim_world_node *x, const char *peer)
 {
 	struct hp_node_peer_info info;
 
@@ -298,13 +298,13 @@ enum hp_peer_state sim_world_state(const struct world_node *x, const char *peer)
 	return info.state;
 }
 
-void sim_world_run(struct world *w, uint64_t ns)
+void sim_world_run(struct sim_world *w, uint64_t ns)
 {
 	sim_run(w->sim, sim_now(w->sim) + ns, NULL, NULL);
 }
 
 struct wait {
-	const struct world_node *x;
+	const struct sim_world_node *x;
 	const char *peer;
 	enum hp_peer_state state;
 };
@@ -316,7 +316,7 @@ static bool reached(void *ctx)
 	return sim_world_state(wait->x, wait->peer) == wait->state;
 }
 
-bool sim_world_wait(struct world_node *a, const char *peer,
+bool sim_world_wait(struct sim_world_node *a, const char *peer,
 		enum hp_peer_state state, uint64_t ns)
 {
 	struct wait wait = { .x = a, .peer = peer, .state = state };

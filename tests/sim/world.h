@@ -16,11 +16,11 @@
 #define WORLD_NODES 8
 #define WORLD_SERVER "203.0.113.1"
 
-struct world;
+struct sim_world;
 
 /* One simulated node and what its shell saw. */
-struct world_node {
-	struct world *world;
+struct sim_world_node {
+	struct sim_world *world;
 	struct sim_host *host;
 	struct hp_identity id;
 	struct hp_node *node;
@@ -34,43 +34,43 @@ struct world_node {
 	unsigned int sent;	/* datagrams put on the wire */
 };
 
-struct world {
+struct sim_world {
 	struct sim *sim;
 	struct sim_host *server;
 	struct hp_registry *registry;
 	struct hp_network net;
 	struct hp_secret root;
-	struct world_node nodes[WORLD_NODES];
+	struct sim_world_node nodes[WORLD_NODES];
 	unsigned int n_nodes;
 	bool relay;
 };
 
 /* @seed drives everything. @relay: the server relays. */
-void sim_world_init(struct world *w, uint64_t seed, bool relay);
-void sim_world_free(struct world *w);
+void sim_world_init(struct sim_world *w, uint64_t seed, bool relay);
+void sim_world_free(struct sim_world *w);
 /* Ends the server, as a kill does, and starts a new one. */
-void sim_world_server_stop(struct world *w);
-void sim_world_server_start(struct world *w);
+void sim_world_server_stop(struct sim_world *w);
+void sim_world_server_start(struct sim_world *w);
 
 /* A member @name behind @nat (NULL: public) at @ip, started. The first one
  * holds the root key; the others have a certificate by an invite.
  */
-struct world_node *sim_world_add(struct world *w, const char *name,
+struct sim_world_node *sim_world_add(struct sim_world *w, const char *name,
 			     struct sim_nat *nat, const char *ip,
 			     const struct sim_link *link);
 /* The node dies without a word; a new run of it begins. */
-void sim_world_restart(struct world_node *x);
+void sim_world_restart(struct sim_world_node *x);
 /* Stops without a word. */
-void sim_world_kill(struct world_node *x);
+void sim_world_kill(struct sim_world_node *x);
 /* Tells the node its interface addresses, as netlink would. */
-void sim_world_tell_interfaces(struct world_node *x);
+void sim_world_tell_interfaces(struct sim_world_node *x);
 /* One inner packet from @a to @b, numbered @n. */
-void sim_world_packet(struct world_node *a, struct world_node *b, uint32_t n);
-enum hp_peer_state sim_world_state(const struct world_node *x, const char *peer);
+void sim_world_packet(struct sim_world_node *a, struct sim_world_node *b, uint32_t n);
+enum hp_peer_state sim_world_state(const struct sim_world_node *x, const char *peer);
 /* Lets time pass for @ns. */
-void sim_world_run(struct world *w, uint64_t ns);
+void sim_world_run(struct sim_world *w, uint64_t ns);
 /* Until @a sees @peer in @state, at most @ns. True: it does. */
-bool sim_world_wait(struct world_node *a, const char *peer,
+bool sim_world_wait(struct sim_world_node *a, const char *peer,
 		enum hp_peer_state state, uint64_t ns);
 
 #endif

@@ -145,6 +145,9 @@ static void key_text_round_trips_and_rejects_other_lengths(void **state)
 	assert_int_equal(hp_public_parse(text, &back), HP_ERR_FORMAT);
 	assert_int_equal(hp_public_parse("", &back), HP_ERR_FORMAT);
 	assert_int_equal(hp_public_parse("AAAA", &back), HP_ERR_FORMAT);
+	assert_int_equal(hp_public_parse("ghptoooooooooooooooooooooooooooooo"
+					 "\x91\x90\x82oooo2nA=", &back),
+			 HP_ERR_FORMAT);
 }
 
 static void dh_refuses_points_of_low_order(void **state)

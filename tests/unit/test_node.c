@@ -33,11 +33,11 @@ static const struct sim_nat_config symmetric = {
 };
 
 struct pair {
-	struct world w;
+	struct sim_world w;
 	struct sim_nat *nat_a;
 	struct sim_nat *nat_b;
-	struct world_node *a;
-	struct world_node *b;
+	struct sim_world_node *a;
+	struct sim_world_node *b;
 };
 
 static void pair_of(struct pair *t, uint64_t seed, bool relay,
@@ -264,7 +264,7 @@ static void an_unknown_peer_is_offline_and_met_when_it_comes(void **state)
 static void all_members_form_a_full_mesh(void **state)
 {
 	static const char *const names[] = { "alice", "bob", "carol", "dave" };
-	struct world w;
+	struct sim_world w;
 
 	(void)state;
 	sim_world_init(&w, 11, true);
