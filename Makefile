@@ -158,7 +158,6 @@ bench-connect: all	## time from `up` to the first answered ping; as root
 # ---- installed -----------------------------------------------------------
 man_src  := $(wildcard */*.[1-8] tools/*/*.[1-8])
 service_src := $(wildcard contrib/systemd/*.service)
-comp_src := $(wildcard contrib/completions/bash/*)
 sbin_bin := $(filter $(B)/hptund $(B)/hptun-rendezvous,$(built))
 bin_bin  := $(filter $(B)/hptun $(B)/hptunctl,$(built))
 
@@ -172,7 +171,9 @@ install: all	## install under PREFIX (/usr/local), staged in DESTDIR
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(COMPDIR)
 	set -e; for u in $(service_src); do sed 's|@SBINDIR@|$(SBINDIR)|' \
 		$$u >$(DESTDIR)$(UNITDIR)/$${u##*/}; done
-	install -m 644 $(comp_src) $(DESTDIR)$(COMPDIR)
+	install -m 644 contrib/completions/bash/hptun $(DESTDIR)$(COMPDIR)
+	set -e; for p in $(filter-out hptun,$(programs)); do \
+		ln -sf hptun $(DESTDIR)$(COMPDIR)/$$p; done
 
 uninstall:	## remove what install put there
 	rm -f $(programs:%=$(DESTDIR)$(SBINDIR)/%) \
@@ -180,7 +181,7 @@ uninstall:	## remove what install put there
 	      $(foreach m,$(man_src),$(DESTDIR)$(MANDIR)/man$(subst \
 	        .,,$(suffix $(m)))/$(notdir $(m))) \
 	      $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(service_src))) \
-	      $(addprefix $(DESTDIR)$(COMPDIR)/,$(notdir $(comp_src)))
+	      $(programs:%=$(DESTDIR)$(COMPDIR)/%)
 
 # ---- kept tidy -----------------------------------------------------------
 .PHONY: format clean help
