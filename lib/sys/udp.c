@@ -121,14 +121,11 @@ static int set_options(int fd, int family, uint32_t mark)
 }
 
 /* A bound socket, or -1 with errno. */
-static int bind_one(int family, uint16_t port, uint32_t mark)
+static int bind_at(const struct hp_addr *at, uint32_t mark)
 {
+	int family = at->family == HP_AF_4 ? AF_INET : AF_INET6;
 	struct sockaddr_storage ss;
-	struct hp_addr any = {
-		.family = family == AF_INET ? HP_AF_4 : HP_AF_6,
-		.port = port,
-	};
-	socklen_t len = hp_addr_to_sockaddr(&any, &ss);
+	socklen_t len = hp_addr_to_sockaddr(at, &ss);
 	int saved, fd;
 
 	fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -141,6 +138,13 @@ static int bind_one(int family, uint16_t port, uint32_t mark)
 	close(fd);
 	errno = saved;
 	return -1;
+}
+
+static int bind_any(enum hp_family family, uint16_t port, uint32_t mark)
+{
+	const struct hp_addr any = { .family = family, .port = port };
+
+	return bind_at(&any, mark);
 }
 
 static uint16_t bound_port(int fd)
@@ -164,11 +168,11 @@ static bool family_missing(int err)
 static bool open_pair(struct hp_udp *u, uint16_t port, uint32_t mark)
 {
 	*u = HP_UDP_CLOSED;
-	u->fd4 = bind_one(AF_INET, port, mark);
+	u->fd4 = bind_any(HP_AF_4, port, mark);
 	if (u->fd4 < 0 && !family_missing(errno))
 		return false;
 	u->port = u->fd4 < 0 ? port : bound_port(u->fd4);
-	u->fd6 = bind_one(AF_INET6, u->port, mark);
+	u->fd6 = bind_any(HP_AF_6, u->port, mark);
 	if (u->fd6 >= 0) {
 		u->port = bound_port(u->fd6);
 		return true;
@@ -197,6 +201,30 @@ enum hp_err hp_udp_open(struct hp_udp *u, uint16_t port, uint32_t mark,
 				    "UDP port %u is in use", port);
 	return hp_fault_set(f, HP_ERR_IO, "", "cannot open UDP port %u: %s",
 			    port, strerror(saved));
+}
+
+enum hp_err hp_udp_listen(struct hp_udp *u, const struct hp_addr *at,
+			  struct hp_fault *f)
+{
+	int fd = bind_at(at, 0);
+	char text[HP_ADDR_TEXT];
+
+	*u = HP_UDP_CLOSED;
+	if (fd < 0 && errno == EADDRINUSE)
+		return hp_fault_set(f, HP_ERR_EXISTS,
+				    "end what listens there (`ss -lunp` shows "
+				    "it), or choose another port",
+				    "UDP %s is in use",
+				    hp_addr_text(at, text));
+	if (fd < 0)
+		return hp_fault_set(f, HP_ERR_IO,
+				    errno == EADDRNOTAVAIL ?
+					    "name an address of this host" : "",
+				    "cannot listen on UDP %s: %s",
+				    hp_addr_text(at, text), strerror(errno));
+	*(at->family == HP_AF_4 ? &u->fd4 : &u->fd6) = fd;
+	u->port = bound_port(fd);
+	return HP_OK;
 }
 
 void hp_udp_close(struct hp_udp *u)

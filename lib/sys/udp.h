@@ -48,6 +48,11 @@ struct hp_udp {
  */
 enum hp_err hp_udp_open(struct hp_udp *u, uint16_t port, uint32_t mark,
 			struct hp_fault *f) HP_MUST_CHECK;
+/* Binds one family at one address, for a server: the other descriptor stays
+ * -1. HP_OK; HP_ERR_EXISTS when it is taken; HP_ERR_IO with errno.
+ */
+enum hp_err hp_udp_listen(struct hp_udp *u, const struct hp_addr *at,
+			  struct hp_fault *f) HP_MUST_CHECK;
 void hp_udp_close(struct hp_udp *u);
 /* Sets the fwmark of what is sent from now on; HP_ERR_IO. */
 enum hp_err hp_udp_mark(const struct hp_udp *u, uint32_t mark) HP_MUST_CHECK;

@@ -214,6 +214,25 @@ static void addresses_survive_the_way_to_the_system_and_back(void **state)
 			 HP_AF_NONE);
 }
 
+static void a_server_listens_at_one_address_alone(void **state)
+{
+	const struct hp_addr at = hp_addr4(127, 0, 0, 9, 0);
+	struct hp_addr same = at;
+	struct hp_udp a, b;
+	struct hp_fault f;
+
+	(void)state;
+	assert_int_equal(hp_udp_listen(&a, &at, &f), HP_OK);
+	assert_int_equal(a.fd6, -1);
+	same.port = a.port;
+	assert_int_equal(hp_udp_listen(&b, &same, &f), HP_ERR_EXISTS);
+	assert_non_null(strstr(f.cause, "127.0.0.9"));
+	same = hp_addr4(192, 0, 2, 77, 0);
+	assert_int_equal(hp_udp_listen(&b, &same, &f), HP_ERR_IO);
+	assert_int_equal(b.fd4, -1);
+	hp_udp_close(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +243,7 @@ int main(void)
 		cmocka_unit_test(a_datagram_that_was_cut_off_has_no_length),
 		cmocka_unit_test(nobody_listening_fails_no_later_send),
 		cmocka_unit_test(ipv6_goes_both_ways_where_there_is_ipv6),
+		cmocka_unit_test(a_server_listens_at_one_address_alone),
 		cmocka_unit_test(
 			addresses_survive_the_way_to_the_system_and_back),
 	};
