@@ -96,8 +96,6 @@ static void node_event(void *ctx, const struct hp_node_event *ev)
 		m->pending |= PENDING_SERVERS;
 		break;
 	case HP_NODE_PEER_NEW:
-		log_info(m->log, "%s was met for the first time", ev->peer);
-		break;
 	case HP_NODE_PEER:
 		if (ev->err)
 			log_warn(m->log, "%s is refused: %s", ev->peer,
