@@ -104,7 +104,7 @@ static void smooth(struct hp_track *t, uint64_t rtt_ns)
 }
 
 enum hp_err hp_track_answered(struct hp_track *t, uint64_t txid,
-			      uint64_t now_ns, uint64_t *sent_ns)
+			      uint64_t now_ns)
 {
 	for (size_t i = 0; txid && i < HP_TRACK_PENDING; i++) {
 		struct hp_pending *slot = &t->pending[i];
@@ -124,7 +124,6 @@ enum hp_err hp_track_answered(struct hp_track *t, uint64_t txid,
 		smooth(t, hp_time_since(now_ns, slot->sent_ns));
 		t->answered++;
 		slot->txid = 0;
-		*sent_ns = slot->sent_ns;
 		return HP_OK;
 	}
 	return HP_ERR_STATE;

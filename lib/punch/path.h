@@ -122,11 +122,10 @@ struct hp_track *hp_paths_add(struct hp_paths *t, const struct hp_path *path,
 void hp_track_sent(struct hp_track *t, uint64_t txid, bool counts,
 		   uint64_t now_ns);
 /* The response to @txid came: HP_ERR_STATE when none is awaited. Takes the
- * round trip, makes the path valid, and gives when the request had left.
+ * round trip, and makes the path valid.
  */
 enum hp_err hp_track_answered(struct hp_track *t, uint64_t txid,
-			      uint64_t now_ns, uint64_t *sent_ns)
-	HP_MUST_CHECK;
+			      uint64_t now_ns) HP_MUST_CHECK;
 /* Counts requests as lost whose time is over. */
 void hp_track_expire(struct hp_track *t, uint64_t now_ns);
 /* The path is gone until a new round trip says otherwise. */

@@ -35,9 +35,10 @@
  * and says so with the kind of each request that it sends over the path in
  * use, be it the relay: NOMINATE. The other follows the NOMINATE of the highest
  * sequence. Since each heartbeat of the controlling side is one, a lost one is
- * repeated, and a disagreement mends itself. It shows in probes of the peer with
- * the flag IN_USE: over another path, the controlling side asserts its choice at
- * once; over the relay, the peer lost the path, and it is in doubt for both.
+ * repeated, and a disagreement mends itself. It shows in probes of the peer
+ * with the flag IN_USE: over another path, the controlling side asserts its
+ * choice at once; over the relay, the peer lost the path, and it is in doubt
+ * for both.
  *
  * Upkeep of the path in use (active: data was sent in the last 45 s).
  *   heartbeat   a request every 3 s while active, else 25 s after anything was
@@ -188,7 +189,7 @@ static void start_check(struct hp_punch *p, bool strict, uint64_t now_ns)
 /* Answered: the path lives, and volleys that a poke began are pointless. */
 static void check_passed(struct hp_punch *p)
 {
-	if (p->check.on && p->state == HP_PUNCH_DIRECT)
+	if (p->check.on && !p->check.strict && p->state == HP_PUNCH_DIRECT)
 		p->punching = false;
 	p->check.on = false;
 }
@@ -231,8 +232,10 @@ static void choose(struct hp_punch *p, struct hp_track *t, bool fresh,
 	if (!p->controlling)
 		return;
 	if (p->use) {
-		if (t != hp_punch_used(p) && t != relay(p) &&
-		    ((fresh && t->peer_uses) || hp_track_gains(t, hp_punch_used(p))))
+		struct hp_track *used = hp_punch_used(p);
+
+		if (t != used && t != relay(p) &&
+		    ((fresh && t->peer_uses) || hp_track_gains(t, used)))
 			nominate(p, index_of(p, t), now_ns);
 		return;
 	}
@@ -415,11 +418,9 @@ static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
 {
 	/* It has to come from where the request went (RFC 8445, 7.2.5.2.1). */
 	struct hp_track *t = hp_paths_find(&p->paths, from);
-	uint64_t sent_ns;
-	bool fresh;
+	bool fresh = t && !t->valid;
 
-	fresh = t && !t->valid;
-	if (!t || hp_track_answered(t, m->txid, now_ns, &sent_ns)) {
+	if (!t || hp_track_answered(t, m->txid, now_ns)) {
 		p->drops[HP_PUNCH_DROP_STRAY]++;
 		return HP_ERR_STATE;
 	}
@@ -428,8 +429,6 @@ static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
 	note_heard(p, t, now_ns);
 	if (t == hp_punch_used(p) && (t->peer_uses || !p->controlling))
 		check_passed(p);
-	if (t == relay(p) && p->punching && sent_ns >= p->volley.start_ns)
-		hp_round_open(p, now_ns);
 	choose(p, t, fresh, now_ns);
 	return HP_OK;
 }
@@ -576,7 +575,8 @@ void hp_punch_stop(struct hp_punch *p)
 void hp_punch_heard(struct hp_punch *p, const struct hp_path *path,
 		    uint64_t at_ns)
 {
-	struct hp_track *t = path ? hp_paths_find(&p->paths, path) : hp_punch_used(p);
+	struct hp_track *t = path ? hp_paths_find(&p->paths, path) :
+				    hp_punch_used(p);
 
 	if (p->peer_epoch)
 		note_heard(p, t, at_ns);

@@ -198,7 +198,8 @@ void hp_punch_heard(struct hp_punch *p, const struct hp_path *path,
 		    uint64_t at_ns);
 /* A packet with data was sent to the peer over the path in use, at @at_ns.
  * Where times are collected, not reported one by one: call it before
- * hp_punch_heard(), with the first send that nothing was heard after.
+ * hp_punch_heard(), with the first send that nothing was heard after and with
+ * the last one.
  */
 void hp_punch_sent(struct hp_punch *p, uint64_t at_ns);
 /* Something changed (an address, a route, the NAT's mapping, resume): look at

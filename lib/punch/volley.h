@@ -32,12 +32,12 @@
  * pairs without a guard, in 7.8 % with 5 ms, in 0.9 % with 20 ms; and in 1.9 %
  * with half of the round trip to the server, which has one wait for 32 ms in
  * the mean. So the guard is a constant, HP_VOLLEY_GUARD, and ends sooner when
- * the peer tells that its opening volley has left (HP_PROBE_PUNCH over the
- * relay, or its answer to our own): with a server nearby that is soon.
+ * the peer tells over the relay that its opening volley has left
+ * (HP_PROBE_PUNCH): with a server nearby that is soon.
  *
- * In later rounds nothing introduces both at one moment; the relayed probe
- * that says HP_PROBE_PUNCH does it: the peer's opening volley leaves when it
- * arrives and its answer ends our guard, which then is the relay's round trip.
+ * In later rounds nothing introduces both at one moment; the relayed
+ * HP_PROBE_PUNCH does it. The peer's opening volley leaves when it arrives, and
+ * no guard follows, for ours has left; our own guard is the relay's round trip.
  */
 #ifndef HP_PUNCH_VOLLEY_H
 #define HP_PUNCH_VOLLEY_H

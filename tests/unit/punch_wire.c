@@ -261,7 +261,7 @@ static void arrive(struct wire *w, struct wire_packet *pkt)
 	if (!is_for(n, pkt))
 		return;
 	if (pkt->data) {
-		hp_punch_heard(n->punch, &from, w->now_ns);
+		hp_punch_heard(n->punch, w->blind ? NULL : &from, w->now_ns);
 		if (n->got_ns && w->now_ns - n->got_ns > n->gap_ns)
 			n->gap_ns = w->now_ns - n->got_ns;
 		n->got_ns = w->now_ns;

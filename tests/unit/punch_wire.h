@@ -104,6 +104,7 @@ struct wire {
 	bool reintroduce;	/* when a node says that its path is lost */
 	bool many;		/* candidates: as many as may be announced */
 	bool swapped;		/* node 1 has the lower key */
+	bool blind;		/* data does not tell by which path it came */
 	bool traffic;
 	uint64_t traffic_ns;
 	uint64_t intro_ns[2];	/* when each is introduced; HP_NEVER: not */

@@ -335,12 +335,13 @@ static void faster_path_is_taken_after_three_samples_and_kept(void **state)
 static void dead_path_falls_back_to_the_relay_and_returns(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < 6; i++) {
+	for (unsigned int i = 0; i < 12; i++) {
 		unsigned int cut = 1 + i % 3;
 		struct wire *w = wire_new(i);
 		uint64_t at;
 
-		w->swapped = i >= 3;
+		w->swapped = i / 3 & 1;
+		w->blind = i >= 6;
 		w->traffic = true;
 		wire_start(w);
 		assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
@@ -449,7 +450,9 @@ static void moved_peer_is_followed_where_filters_allow(void **state)
 		wire_run(w, at + 3 * HP_S);
 		assert_true(wire_is_agreed(w));
 		assert_int_equal(w->node[1].direct.remote.ip[3], 99);
-		assert_true(w->node[0].gap_ns < 1700 * HP_MS);
+		assert_true(w->node[0].gap_ns < 300 * HP_MS);
+		assert_true(w->node[1].gap_ns < 300 * HP_MS);
+		assert_int_equal(w->node[0].relayed_ns, 0);
 		wire_free(w);
 	}
 }
@@ -497,6 +500,8 @@ static void lossy_path_loses_to_a_clean_relay_until_it_is_good(void **state)
 	wire_run(w, w->now_ns + 20 * HP_S);
 	assert_false(hp_path_set(&w->node[0].direct));
 	assert_false(hp_path_set(&w->node[1].direct));
+	wire_info(w, 1, &info);
+	assert_int_equal(info.reason, HP_PUNCH_WHY_LOSSY);
 	w->loss_pct = 0;
 	assert_true(wire_run_direct(w, true, w->now_ns + 60 * HP_S));
 	wire_run(w, w->now_ns + 60 * HP_S);
@@ -528,6 +533,65 @@ static void restarted_peer_is_met_anew(void **state)
 	wire_info(w, 1, &info);
 	assert_true(info.drops[HP_PUNCH_DROP_EPOCH] > 0);
 	assert_false(hp_path_set(&w->node[0].direct));
+	wire_free(w);
+}
+
+static void later_introduction_adds_paths_and_changes_the_relay(void **state)
+{
+	struct hp_candidate c = { .addr = hp_addr4(203, 0, 113, 200, 9),
+				  .kind = HP_CAND_REFLEXIVE };
+	struct hp_punch_intro intro = { .peer_epoch = 0x1001,
+					.candidates = &c, .n_candidates = 1 };
+	struct wire *w = wire_new(8);
+	struct hp_punch_info info;
+
+	(void)state;
+	wire_start(w);
+	assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
+	wire_info(w, 0, &info);
+	assert_int_equal(info.n_paths, 3);
+	/* Nothing new: the path in use is left alone, and no round begins. */
+	wire_introduce(w, 0);
+	wire_info(w, 0, &info);
+	assert_int_equal(info.rounds, 1);
+	/* The relay is gone, a candidate is new: it is probed beside. */
+	hp_punch_introduce(w->node[0].punch, &intro, w->now_ns);
+	wire_info(w, 0, &info);
+	assert_int_equal(info.rounds, 2);
+	assert_int_equal(info.n_paths, 3);
+	assert_int_equal(info.paths[0].kind, HP_CAND_HOST);
+	assert_int_equal(info.state, HP_PUNCH_DIRECT);
+	wire_run(w, w->now_ns + 3 * HP_S);
+	wire_info(w, 0, &info);
+	assert_true(hp_addr_eq(&info.paths[2].path.remote, &c.addr));
+	assert_true(info.paths[2].sent > 3);
+	assert_int_equal(w->node[0].n_nominated, 1);
+	assert_int_equal(w->node[0].events[HP_PUNCH_FAILED], 0);
+	wire_free(w);
+}
+
+static void one_way_traffic_keeps_an_eye_on_its_path(void **state)
+{
+	struct wire *w = wire_new(8);
+	uint64_t at;
+
+	(void)state;
+	w->swapped = true;
+	wire_start(w);
+	assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
+	/* Data goes from node 0 alone; answers to probes are all it hears. */
+	for (int i = 0; i < 200; i++) {
+		hp_punch_sent(w->node[0].punch, w->now_ns);
+		wire_run(w, w->now_ns + 50 * HP_MS);
+	}
+	assert_int_equal(w->node[0].n_nominated, 1);
+	w->cut[0] = true;
+	at = w->now_ns;
+	while (hp_path_set(&w->node[0].direct) && w->now_ns < at + 10 * HP_S) {
+		hp_punch_sent(w->node[0].punch, w->now_ns);
+		wire_run(w, w->now_ns + 50 * HP_MS);
+	}
+	assert_true(w->now_ns - at <= 1700 * HP_MS);
 	wire_free(w);
 }
 
@@ -661,6 +725,14 @@ static void sends_stay_under_the_rate_cap(void **state)
 	w->many = true;
 	w->cut[0] = w->cut[1] = true;
 	wire_start(w);
+	wire_run(w, w->now_ns + 1700 * HP_MS);
+	wire_info(w, 0, &info);
+	for (size_t i = 1; i < info.n_paths; i++)
+		sent += info.paths[i].sent;
+	assert_int_equal(sent, 44);
+	w->node[1].epoch++;
+	wire_introduce(w, 0);
+	sent = 0;
 	for (int i = 0; i < 100; i++) {
 		hp_punch_poke(w->node[0].punch, w->now_ns);
 		wire_run(w, w->now_ns + 10 * HP_MS);
@@ -732,6 +804,8 @@ static void retries_back_off_and_rest_until_there_is_traffic(void **state)
 	wire_run(w, w->now_ns + 70 * HP_S);
 	wire_info(w, 0, &info);
 	assert_true(info.retry_ns == HP_NEVER);
+	/* Round by round the opening volley reaches further. */
+	assert_int_equal(info.low_ttl, 12);
 	wire_run(w, w->now_ns + 300 * HP_S);
 	assert_int_equal(w->node[0].events[HP_PUNCH_FAILED], 8);
 	/* Packets to send: at once. */
@@ -739,6 +813,41 @@ static void retries_back_off_and_rest_until_there_is_traffic(void **state)
 	w->traffic_ns = w->now_ns;
 	w->traffic = true;
 	assert_true(wire_run_direct(w, true, w->now_ns + 400 * HP_MS));
+	wire_free(w);
+}
+
+static void round_of_one_side_makes_the_other_punch_too(void **state)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct wire *w = wire_new(2);
+
+		(void)state;
+		w->cut[0] = w->cut[1] = true;
+		wire_start(w);
+		wire_run(w, w->now_ns + 400 * HP_S);
+		w->cut[0] = w->cut[1] = false;
+		hp_punch_poke(w->node[i].punch, w->now_ns);
+		assert_true(wire_run_direct(w, true, w->now_ns + 150 * HP_MS));
+		wire_free(w);
+	}
+}
+
+static void failed_send_on_the_path_in_use_asks_it_at_once(void **state)
+{
+	struct wire *w = wire_new(2);
+	struct hp_path used;
+
+	(void)state;
+	wire_start(w);
+	assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
+	wire_run(w, w->now_ns + HP_S);
+	used = w->node[0].direct;
+	hp_punch_error(w->node[0].punch, &used, HP_PUNCH_REFUSED, w->now_ns);
+	wire_run(w, w->now_ns + 900 * HP_MS);
+	assert_int_equal(w->node[0].n_nominated, 1);
+	w->cut[0] = true;
+	hp_punch_error(w->node[0].punch, &used, HP_PUNCH_LOCAL, w->now_ns);
+	assert_true(wire_run_direct(w, false, w->now_ns + 560 * HP_MS));
 	wire_free(w);
 }
 
@@ -866,6 +975,7 @@ static void chaos_ends_in_agreement(void **state)
 		uint64_t end = w->now_ns + 60 * HP_S;
 
 		w->swapped = seed & 1;
+		w->blind = seed & 2;
 		w->traffic = true;
 		w->reintroduce = true;
 		w->jitter_ns = 30 * HP_MS;
@@ -957,6 +1067,12 @@ int main(void)
 		cmocka_unit_test(
 			lossy_path_loses_to_a_clean_relay_until_it_is_good),
 		cmocka_unit_test(restarted_peer_is_met_anew),
+		cmocka_unit_test(
+			later_introduction_adds_paths_and_changes_the_relay),
+		cmocka_unit_test(
+			one_way_traffic_keeps_an_eye_on_its_path),
+		cmocka_unit_test(round_of_one_side_makes_the_other_punch_too),
+		cmocka_unit_test(failed_send_on_the_path_in_use_asks_it_at_once),
 		cmocka_unit_test(stranger_is_reported_once_a_second),
 		cmocka_unit_test(
 			forged_replayed_and_reflected_probes_do_nothing),
