@@ -67,6 +67,7 @@ struct world {
 	unsigned int loss_pct;
 	unsigned int chaos_pct;		/* repeated, and delayed at random */
 	uint32_t next_mark;
+	bool tolerant;			/* hp_wg_tx() may fail */
 	struct datagram last[5];	/* last message sent, by type */
 };
 
