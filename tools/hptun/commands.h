@@ -7,6 +7,7 @@
 #include "member/network.h"
 
 int cmd_down(int argc, char **argv);
+int cmd_echo(int argc, char **argv);
 int cmd_init(int argc, char **argv);
 int cmd_invite(int argc, char **argv);
 int cmd_join(int argc, char **argv);
