@@ -53,7 +53,8 @@ static bool address_taken(const struct hp_members *m, const uint8_t ip[4])
 {
 	for (size_t i = 0; i < m->n; i++)
 		if (!m->member[i].revoked &&
-		    !memcmp(m->member[i].overlay.ip, ip, 4))
+		    !memcmp(m->member[i].overlay.ip, ip, 4) &&
+		    hp_members_find(m, m->member[i].name) == &m->member[i])
 			return true;
 	return false;
 }
@@ -66,7 +67,6 @@ enum hp_err hp_members_free_address(const struct hp_members *m,
 	uint32_t base = hp_get_be32(self->ip) & ~hosts;
 	struct hp_overlay o = { .bits = self->bits };
 
-	/* At most one more than there are members can be taken in a row. */
 	for (uint32_t host = 1; host < hosts; host++) {
 		hp_put_be32(o.ip, base | host);
 		if (address_taken(m, o.ip))

@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: ISC */
+/* lib/sys: files, locks, timestamps, and a network on disk. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "member_world.h"
+#include "sys/store.h"
+
+/* A host of its own in a directory of its own. */
+struct host {
+	char top[64];
+	char config[80];
+	char run[80];
+	char state_dir[80];
+	struct hp_dirs dirs;
+	struct world *w;
+};
+
+static int host_make(void **state)
+{
+	struct host *h = calloc(1, sizeof(*h));
+
+	strcpy(h->top, "/tmp/hptun-store-XXXXXX");
+	if (!mkdtemp(h->top))
+		return -1;
+	snprintf(h->config, sizeof(h->config), "%s/etc", h->top);
+	snprintf(h->run, sizeof(h->run), "%s/run", h->top);
+	snprintf(h->state_dir, sizeof(h->state_dir), "%s/var", h->top);
+	h->dirs = (struct hp_dirs){ h->config, h->run, h->state_dir };
+	h->w = world_make(5);
+	*state = h;
+	return 0;
+}
+
+static int host_drop(void **state)
+{
+	struct host *h = *state;
+	char path[160];
+
+	for (int i = 0; i < 4; i++) {
+		static const char *const dirs[] = { "etc", "var", "run", "" };
+		static const char *const nets[] = { "home", "work" };
+
+		for (int k = 0; k < 2 && dirs[i][0]; k++) {
+			snprintf(path, sizeof(path), "%s/%s/%s", h->top,
+				 dirs[i], nets[k]);
+			(void)!hp_dir_remove(path, NULL);
+		}
+		snprintf(path, sizeof(path), "%s/%s", h->top, dirs[i]);
+		(void)!hp_dir_remove(path, NULL);
+	}
+	free(h->w);
+	free(h);
+	return 0;
+}
+
+static char *path_of(struct host *h, const char *name)
+{
+	static char path[2][256];
+	static int turn;
+
+	turn = !turn;
+	snprintf(path[turn], sizeof(path[turn]), "%s/%s", h->top, name);
+	return path[turn];
+}
+
+/* alice (with the root key) or bob, in a network called @name. */
+static void network_put(struct host *h, const char *name, bool alice)
+{
+	struct hp_member self = { .serial = 1,
+				  .overlay = { { 10, 9, 0, 1 }, 24 } };
+	struct hp_members m = { .member = &self, .n = 1 };
+	struct hp_server server = { "s.example.net", 8888 };
+	struct hp_store s;
+
+	strcpy(self.name, "alice");
+	assert_int_equal(hp_store_init(&s, &h->dirs, name, NULL), HP_OK);
+	s.net = h->w->net;
+	assert_int_equal(hp_network_add_server(&s.net, &server), HP_OK);
+	strcpy(s.net.name, name);
+	s.id = alice ? h->w->alice : h->w->bob;
+	s.has_root = alice;
+	s.root = h->w->root;
+	assert_int_equal(hp_store_create(&s, alice ? &m : NULL, NULL), HP_OK);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	assert_int_equal(hp_file_save(path, text, strlen(text), 0600, NULL),
+			 HP_OK);
+}
+
+static void file_survives_as_old_or_new(void **state)
+{
+	struct host *h = *state;
+	const char *path = path_of(h, "f");
+	struct rlimit small = { 4096, 4096 };
+	struct stat st;
+	char *text;
+	size_t len;
+	int status;
+	pid_t pid;
+
+	write_file(path, "old");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	/* A child that may write 4 KiB at most, and wants to write more. */
+	pid = fork();
+	if (!pid) {
+		static char big[65536];
+		struct hp_fault f = { 0 };
+
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &small);
+		_exit(hp_file_save(path, big, sizeof(big), 0600, &f) ==
+				      HP_ERR_IO && f.cause[0] ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(hp_file_load(path, true, &text, &len, NULL), HP_OK);
+	assert_string_equal(text, "old");
+	hp_file_free(text, len);
+	write_file(path, "new");
+	assert_int_equal(hp_file_load(path, true, &text, &len, NULL), HP_OK);
+	assert_string_equal(text, "new");
+	hp_file_free(text, len);
+	/* No temporary file is left behind: the directory can go. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(h->top), 0);
+	assert_int_equal(mkdir(h->top, 0700), 0);
+}
+
+static void file_that_others_may_read_is_refused_with_the_mending(void **state)
+{
+	static const mode_t bad[] = { 0640, 0604, 0620, 0602, 0610, 0601 };
+	struct host *h = *state;
+	const char *path = path_of(h, "node.key");
+	char want[300];
+	char *text;
+	size_t len;
+
+	write_file(path, "x");
+	snprintf(want, sizeof(want), "chmod 600 %s", path);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct hp_fault f = { 0 };
+
+		assert_int_equal(chmod(path, bad[i]), 0);
+		assert_int_equal(hp_file_load(path, true, &text, &len, &f),
+				 HP_ERR_DENIED);
+		assert_string_equal(f.remedy, want);
+		assert_int_equal(hp_file_load(path, false, &text, &len, &f),
+				 HP_OK);
+		hp_file_free(text, len);
+	}
+	assert_int_equal(chmod(path, 0400), 0);
+	assert_int_equal(hp_file_load(path, true, &text, &len, NULL), HP_OK);
+	hp_file_free(text, len);
+}
+
+static void file_that_is_missing_or_no_file_is_told_apart(void **state)
+{
+	struct host *h = *state;
+	struct hp_fault f = { 0 };
+	char *text;
+	size_t len;
+
+	assert_int_equal(hp_file_load(path_of(h, "none"), false, &text, &len,
+				      &f), HP_ERR_UNKNOWN);
+	assert_int_equal(hp_file_load(h->top, false, &text, &len, &f),
+			 HP_ERR_IO);
+	assert_int_equal(hp_file_save(path_of(h, "none/f"), "x", 1, 0600, &f),
+			 HP_ERR_IO);
+	assert_true(f.cause[0]);
+}
+
+static void directories_are_for_the_owner_alone(void **state)
+{
+	struct host *h = *state;
+	struct stat st;
+
+	assert_int_equal(hp_dir_make(path_of(h, "run/home"), NULL), HP_OK);
+	assert_int_equal(stat(path_of(h, "run/home"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(hp_dir_make(path_of(h, "run/home"), NULL), HP_OK);
+	write_file(path_of(h, "run/home/f"), "x");
+	assert_int_equal(hp_dir_make(path_of(h, "run/home/f"), NULL),
+			 HP_ERR_IO);
+	assert_int_equal(hp_dir_remove(path_of(h, "run/home"), NULL), HP_OK);
+	assert_int_equal(hp_dir_remove(path_of(h, "run/home"), NULL), HP_OK);
+}
+
+static void lock_has_one_holder_who_is_named(void **state)
+{
+	struct host *h = *state;
+	const char *path = path_of(h, "home.pid");
+	struct hp_fault f = { 0 };
+	char pid[16];
+	int fd;
+	int two;
+
+	assert_int_equal(hp_lock_holder(path), 0);
+	assert_int_equal(hp_lock_take(path, &fd, &f), HP_OK);
+	assert_int_equal(hp_lock_take(path, &two, &f), HP_ERR_EXISTS);
+	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	assert_non_null(strstr(f.cause, pid));
+	assert_int_equal(hp_lock_holder(path), getpid());
+	hp_lock_release(path, fd);
+	assert_int_equal(hp_lock_holder(path), 0);
+	assert_int_equal(hp_lock_take(path, &fd, &f), HP_OK);
+	/* A file that a killed daemon left behind is nobody's. */
+	close(fd);
+	assert_int_equal(hp_lock_holder(path), 0);
+	assert_int_equal(hp_lock_take(path, &fd, &f), HP_OK);
+	hp_lock_release(path, fd);
+	hp_lock_release(path, -1);
+}
+
+static int stamp_cmp(const uint8_t *a, const uint8_t *b)
+{
+	return memcmp(a, b, 12);
+}
+
+static void timestamp_never_goes_back(void **state)
+{
+	struct host *h = *state;
+	const char *path = path_of(h, "var/home/timestamp");
+	static const uint64_t walls[] = {
+		1000 * HP_S, 1000 * HP_S, 1001 * HP_S, 5 * HP_S, 0,
+		900000 * HP_S, 2000 * HP_S, 2001 * HP_S, 900000 * HP_S,
+		900601 * HP_S, 1,
+	};
+	uint8_t last[12] = { 0 };
+	uint8_t t[12];
+
+	/* Each reading of the clock, with and without a crash before it. */
+	for (int crash = 0; crash < 2; crash++) {
+		struct hp_stamp s;
+
+		assert_int_equal(hp_stamp_open(&s, path, NULL), HP_OK);
+		for (size_t i = 0; i < sizeof(walls) / sizeof(walls[0]); i++) {
+			if (crash)
+				assert_int_equal(hp_stamp_open(&s, path, NULL),
+						 HP_OK);
+			assert_int_equal(hp_stamp_next(&s, walls[i], t),
+					 HP_OK);
+			assert_true(stamp_cmp(t, last) > 0);
+			memcpy(last, t, sizeof(t));
+		}
+	}
+}
+
+static void timestamp_follows_the_clock_as_tai64n(void **state)
+{
+	struct hp_stamp s;
+	uint8_t t[12];
+
+	(void)state;
+	assert_int_equal(hp_stamp_open(&s, "", NULL), HP_OK);
+	assert_int_equal(hp_stamp_next(&s, 5 * HP_S + 7, t), HP_OK);
+	assert_true(hp_get_be64(t) == (UINT64_C(1) << 62) + 10 + 5);
+	assert_int_equal(hp_get_be32(t + 8), 7);
+}
+
+static void timestamp_is_reserved_before_it_is_used(void **state)
+{
+	struct host *h = *state;
+	const char *path = path_of(h, "var/home/timestamp");
+	struct stat before;
+	struct stat after;
+	struct hp_stamp s;
+	uint8_t t[12];
+
+	assert_int_equal(hp_stamp_open(&s, path, NULL), HP_OK);
+	assert_int_equal(hp_stamp_next(&s, 100 * HP_S, t), HP_OK);
+	assert_int_equal(stat(path, &before), 0);
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_int_equal(hp_stamp_next(&s, (100 + i / 2) * HP_S, t),
+				 HP_OK);
+	assert_int_equal(stat(path, &after), 0);
+	assert_true(before.st_ino == after.st_ino); /* not written again */
+	/* No disk: the next one is still above the last. */
+	snprintf(s.path, sizeof(s.path), "%s/none", "/proc");
+	assert_int_equal(hp_stamp_next(&s, 9999 * HP_S, t), HP_ERR_IO);
+	assert_true(hp_get_be64(t) == (UINT64_C(1) << 62) + 10 + 9999);
+}
+
+static void timestamp_file_damaged_is_an_error(void **state)
+{
+	static const char *const bad[] = { "", "x\n", "5", "5 6\n",
+					   "18446744073709551615\n" };
+	struct host *h = *state;
+	const char *path = path_of(h, "timestamp");
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct hp_fault f = { 0 };
+		struct hp_stamp s;
+
+		write_file(path, bad[i]);
+		assert_int_equal(hp_stamp_open(&s, path, &f), HP_ERR_FORMAT);
+		assert_true(f.cause[0] && f.remedy[0]);
+	}
+}
+
+static void store_gives_back_what_was_created(void **state)
+{
+	struct host *h = *state;
+	struct hp_store *s;
+	struct stat st;
+
+	network_put(h, "home", true);
+	assert_int_equal(stat(path_of(h, "etc/home"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
+	assert_string_equal(s->name, "home");
+	assert_memory_equal(&s->net.secret, &h->w->net.secret, 32);
+	assert_memory_equal(&s->net.reg_public, &h->w->net.reg_public, 32);
+	assert_int_equal(s->net.n_servers, 1);
+	assert_true(hp_secret_eq(&s->id.key, &h->w->alice.key));
+	assert_true(hp_cert_same_node(&s->id.cert, &h->w->alice.cert));
+	assert_true(s->has_root && hp_secret_eq(&s->root, &h->w->root));
+	assert_int_equal(s->iface.mtu, 1408);
+	assert_string_equal(s->iface.device, "hptun0");
+	hp_store_close(s);
+}
+
+static void store_refuses_to_overwrite_a_network(void **state)
+{
+	struct host *h = *state;
+	struct hp_fault f = { 0 };
+	struct hp_store s;
+
+	network_put(h, "home", false);
+	assert_int_equal(hp_store_init(&s, &h->dirs, "home", NULL), HP_OK);
+	s.net = h->w->net;
+	s.id = h->w->alice;
+	assert_int_equal(hp_store_create(&s, NULL, &f), HP_ERR_EXISTS);
+	assert_true(f.cause[0] && f.remedy[0]);
+}
+
+static void store_picks_the_only_network_or_asks(void **state)
+{
+	struct host *h = *state;
+	char name[HP_NAME_TEXT];
+	char device[16];
+	struct hp_fault f;
+
+	assert_int_equal(hp_store_pick(&h->dirs, NULL, name, &f),
+			 HP_ERR_UNKNOWN);
+	assert_non_null(strstr(f.remedy, "hptun init"));
+	network_put(h, "home", true);
+	assert_int_equal(hp_store_pick(&h->dirs, NULL, name, &f), HP_OK);
+	assert_int_equal(hp_store_free_device(&h->dirs, device, &f), HP_OK);
+	assert_string_equal(device, "hptun1");
+	network_put(h, "work", false);
+	assert_int_equal(hp_store_pick(&h->dirs, NULL, name, &f),
+			 HP_ERR_UNKNOWN);
+	assert_non_null(strstr(f.cause, "home, work"));
+	assert_int_equal(hp_store_pick(&h->dirs, "WORK", name, &f), HP_OK);
+	assert_string_equal(name, "work");
+	assert_int_equal(hp_store_pick(&h->dirs, "hoem", name, &f),
+			 HP_ERR_UNKNOWN);
+	assert_non_null(strstr(f.remedy, "home"));
+	assert_int_equal(hp_store_pick(&h->dirs, "a/b", name, &f),
+			 HP_ERR_FORMAT);
+}
+
+/* Opens "home"; gives the fault. */
+static enum hp_err open_home(struct host *h, struct hp_fault *f)
+{
+	struct hp_store *s;
+	enum hp_err err;
+
+	memset(f, 0, sizeof(*f));
+	err = hp_store_open(&h->dirs, "home", &s, f);
+	if (!err)
+		hp_store_close(s);
+	return err;
+}
+
+static void store_refuses_files_that_do_not_fit(void **state)
+{
+	static const struct {
+		const char *file;
+		enum hp_err err;
+	} cases[] = {
+		{ "etc/home/node.key", HP_ERR_KEY },
+		{ "etc/home/sign.key", HP_ERR_KEY },
+		{ "etc/home/root.key", HP_ERR_KEY },
+		{ "etc/home/network.secret", HP_ERR_FORMAT },
+		{ "etc/home/cert", HP_ERR_FORMAT },
+	};
+	struct host *h = *state;
+	struct hp_fault f;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *path = path_of(h, cases[i].file);
+		char *text;
+		size_t len;
+
+		if (!i)
+			network_put(h, "home", true);
+		assert_int_equal(hp_file_load(path, false, &text, &len, NULL),
+				 HP_OK);
+		write_file(path, cases[i].err == HP_ERR_FORMAT ? "AAA\n" :
+			"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n");
+		assert_int_equal(open_home(h, &f), cases[i].err);
+		assert_true(f.cause[0] && f.remedy[0]);
+		if (strcmp(cases[i].file, "etc/home/root.key")) {
+			assert_int_equal(unlink(path), 0);
+			assert_int_equal(open_home(h, &f), HP_ERR_UNKNOWN);
+		}
+		write_file(path, text);
+		hp_file_free(text, len);
+		assert_int_equal(open_home(h, &f), HP_OK);
+		if (strcmp(cases[i].file, "etc/home/cert")) {
+			assert_int_equal(chmod(path, 0644), 0);
+			assert_int_equal(open_home(h, &f), HP_ERR_DENIED);
+			assert_int_equal(chmod(path, 0600), 0);
+		}
+	}
+}
+
+#define MIDDLE "\nRendezvous = s\n[Interface]\nName = alice\n" \
+	       "Address = 10.9.0.1/24\n"
+
+static void conf_put(struct host *h, const char *name, const char *tail)
+{
+	char text[2048];
+	char id[HP_KEY_TEXT];
+
+	snprintf(text, sizeof(text), "[Network]\nName = %s\nId = %s%s%s", name,
+		 hp_public_text(&h->w->net.id, id), MIDDLE, tail);
+	write_file(path_of(h, "etc/home/network.conf"), text);
+}
+
+static void store_conf_mistakes_name_file_line_and_column(void **state)
+{
+	static const struct {
+		const char *tail;
+		const char *where;
+	} cases[] = {
+		{ "MTU = 1279\n", "conf:8:7:" },
+		{ "Device = a/b\n", "conf:8:10:" },
+		{ "ControlGroup = a:b\n", "conf:8:16:" },
+		{ "ListenPort = 70000", "conf:8:14:" },
+		{ "Adress = 10.9.0.1/24", "conf:8:1:" },
+		{ "[Peer]\nPublicKey = x", "conf:9:13:" },
+		{ "[Peer]\nEndpoint = a", "conf:9:12:" },
+		{ "[Peer]\nEndpoint = 2001:db8::1", "conf:9:12:" },
+		{ "[Peer]\nAllowedIPs = 10.0.0.0/8, x", "conf:9:26:" },
+		{ "[Peer]\nPresharedKey = x", "conf:9:16:" },
+		{ "[Peer]\nPersistentKeepalive = never", "conf:9:23:" },
+		{ "[Peer]\nAllowedIPs = ::/0", "conf:8:1:" },
+	};
+	struct host *h = *state;
+	struct hp_fault f;
+
+	network_put(h, "home", true);
+	conf_put(h, "home", "");
+	assert_int_equal(open_home(h, &f), HP_OK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		conf_put(h, "home", cases[i].tail);
+		if (open_home(h, &f) != HP_ERR_FORMAT ||
+		    !strstr(f.cause, cases[i].where) || !f.remedy[0])
+			fail_msg("%zu: %s", i, f.cause);
+	}
+	conf_put(h, "work", "");
+	assert_int_equal(open_home(h, &f), HP_ERR_FORMAT);
+	assert_true(f.cause[0] && f.remedy[0]);
+}
+
+static void store_reads_stock_peers_and_guards_their_secrets(void **state)
+{
+	static const char tail[] =
+		"[Peer]\n"
+		"PublicKey = kdcMJ2tx/xAeZVSIfAMsncpxIla9Tku3ClcQHkk8VGI=\n"
+		"AllowedIPs = 10.10.0.0/16, fd00::/64\n"
+		"AllowedIPs = 10.11.0.1\n"
+		"Endpoint = [2001:db8::1]:51820\n"
+		"PersistentKeepalive = 25\n"
+		"[Peer]\n"
+		"PublicKey = AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"
+		"PresharedKey = AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n"
+		"PersistentKeepalive = off\n";
+	struct host *h = *state;
+	struct hp_store *s;
+	struct hp_fault f;
+
+	network_put(h, "home", true);
+	conf_put(h, "home", tail);
+	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, &f), HP_OK);
+	assert_int_equal(s->n_peers, 2);
+	assert_int_equal(s->peer[0].n_allowed, 3);
+	assert_int_equal(s->peer[0].allowed[2].bits, 32);
+	assert_string_equal(s->peer[0].endpoint.host, "2001:db8::1");
+	assert_int_equal(s->peer[0].endpoint.port, 51820);
+	assert_int_equal(s->peer[0].keepalive_s, 25);
+	assert_true(s->peer[1].has_psk && !s->peer[1].has_endpoint);
+	hp_store_close(s);
+	assert_int_equal(chmod(path_of(h, "etc/home/network.conf"), 0644), 0);
+	assert_int_equal(open_home(h, &f), HP_ERR_DENIED);
+}
+
+static void store_keeps_pins_revocations_and_the_better_cert(void **state)
+{
+	struct host *h = *state;
+	uint8_t list[HP_REVOKED_WIRE_MAX];
+	struct hp_judge *j;
+	struct hp_store *s;
+	struct hp_cert cert;
+	uint32_t serial = 4;
+	size_t len;
+
+	network_put(h, "home", false);
+	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
+	assert_int_equal(hp_store_judge(s, &j, NULL), HP_OK);
+	assert_int_equal(hp_judge_pin_count(j), 1); /* ourselves */
+	assert_int_equal(hp_judge_check(j, &h->w->alice.cert, 5, NULL), HP_OK);
+	assert_int_equal(hp_revoked_make(&h->w->root, 1, &serial, 1, list,
+					 &len), HP_OK);
+	assert_int_equal(hp_store_save_revoked(s, j, NULL), HP_OK);
+	assert_int_equal(hp_judge_revoke(j, list, len), HP_OK);
+	assert_int_equal(hp_store_save_pins(s, j, NULL), HP_OK);
+	assert_int_equal(hp_store_save_revoked(s, j, NULL), HP_OK);
+	hp_judge_free(j);
+	assert_int_equal(hp_store_judge(s, &j, NULL), HP_OK);
+	assert_int_equal(hp_judge_pin_count(j), 2);
+	assert_true(hp_judge_is_revoked(j, 4));
+	hp_judge_free(j);
+
+	hp_cert_issue(&h->w->root, &s->id.cert, &cert);
+	assert_int_equal(hp_store_save_cert(s, &cert, NULL), HP_OK);
+	hp_store_close(s);
+	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
+	assert_int_equal(s->id.cert.kind, HP_CERT_PERMANENT);
+	/* That of somebody else does not help. */
+	assert_int_equal(hp_store_save_cert(s, &h->w->alice.cert, NULL),
+			 HP_OK);
+	hp_store_close(s);
+	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
+	assert_int_equal(s->id.cert.kind, HP_CERT_GRANTED);
+	hp_store_close(s);
+}
+
+static void store_takes_damaged_memory_for_an_error(void **state)
+{
+	struct host *h = *state;
+	struct hp_judge *j;
+	struct hp_store *s;
+	struct hp_fault f = { 0 };
+
+	network_put(h, "home", false);
+	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
+	assert_int_equal(hp_dir_make(s->state, NULL), HP_OK);
+	write_file(path_of(h, "var/home/pins"), "# ok\nalice 1 what\n");
+	assert_int_equal(hp_store_judge(s, &j, &f), HP_ERR_FORMAT);
+	assert_non_null(strstr(f.cause, "pins:2:1:"));
+	write_file(path_of(h, "var/home/pins"), "");
+	write_file(path_of(h, "var/home/revoked"), "what");
+	assert_int_equal(hp_store_judge(s, &j, &f), HP_ERR_FORMAT);
+	assert_non_null(strstr(f.remedy, "delete it"));
+	hp_store_close(s);
+}
+
+static void members_file_round_trips_and_rejects_damage(void **state)
+{
+	static const char *const bad[] = {
+		"bob 2 10.9.0.2/24 5\n", "bob 2 10.9.0.2/24 5 invited x\n",
+		"bob 2 10.9.0.2/24 5 guest\n", "bob x 10.9.0.2/24 5 invited\n",
+		"bob 4294967296 10.9.0.2/24 5 invited\n",
+		"bob 2 10.9.0.2/24 -5 invited\n",
+		"9bob 2 10.9.0.2/24 5 invited\n", "revocations x\n",
+		"bob 2 10.9.0.0/24 5 invited\n",
+	};
+	struct host *h = *state;
+	struct hp_member bob = { .serial = 2, .until_s = 5, .revoked = true,
+				 .overlay = { { 10, 9, 0, 2 }, 24 } };
+	struct hp_members m;
+	struct hp_store *s;
+	struct hp_fault f;
+
+	strcpy(bob.name, "bob");
+	network_put(h, "home", true);
+	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
+	assert_int_equal(hp_members_load(s, &m, NULL), HP_OK);
+	assert_int_equal(hp_members_add(&m, &bob), HP_OK);
+	m.number = 7;
+	assert_int_equal(hp_members_save(s->config, &m, NULL), HP_OK);
+	hp_members_free(&m);
+	assert_int_equal(hp_members_load(s, &m, NULL), HP_OK);
+	assert_int_equal(m.n, 2);
+	assert_int_equal(m.number, 7);
+	assert_memory_equal(&m.member[1], &bob, sizeof(bob));
+	assert_int_equal(hp_members_serial(&m), 3);
+	assert_ptr_equal(hp_members_find(&m, "bob"), &m.member[1]);
+	assert_null(hp_members_find(&m, "carol"));
+	hp_members_free(&m);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(&f, 0, sizeof(f));
+		write_file(path_of(h, "etc/home/members"), bad[i]);
+		assert_int_equal(hp_members_load(s, &m, &f), HP_ERR_FORMAT);
+		assert_non_null(strstr(f.cause, "members:1:1:"));
+	}
+	s->has_root = false;
+	assert_int_equal(hp_members_load(s, &m, &f), HP_ERR_DENIED);
+	hp_store_close(s);
+}
+
+static void free_address_is_the_lowest_and_ends(void **state)
+{
+	struct hp_overlay self = { { 10, 9, 0, 1 }, 29 }; /* .1 to .6 */
+	struct hp_members m = { 0 };
+	struct hp_overlay got;
+
+	(void)state;
+	for (unsigned int i = 1; i <= 6; i++) {
+		struct hp_member one = { .serial = i };
+
+		assert_int_equal(hp_members_free_address(&m, &self, &got),
+				 HP_OK);
+		assert_int_equal(got.ip[3], i);
+		assert_int_equal(got.bits, 29);
+		snprintf(one.name, sizeof(one.name), "n%u", i);
+		one.overlay = got;
+		assert_int_equal(hp_members_add(&m, &one), HP_OK);
+	}
+	assert_int_equal(hp_members_free_address(&m, &self, &got),
+			 HP_ERR_FULL);
+	m.member[3].revoked = true;
+	assert_int_equal(hp_members_free_address(&m, &self, &got), HP_OK);
+	assert_int_equal(got.ip[3], 4);
+	hp_members_free(&m);
+}
+
+#define ON_HOST(test) cmocka_unit_test_setup_teardown(test, host_make, \
+						      host_drop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_HOST(file_survives_as_old_or_new),
+		ON_HOST(file_that_others_may_read_is_refused_with_the_mending),
+		ON_HOST(file_that_is_missing_or_no_file_is_told_apart),
+		ON_HOST(directories_are_for_the_owner_alone),
+		ON_HOST(lock_has_one_holder_who_is_named),
+		ON_HOST(timestamp_never_goes_back),
+		ON_HOST(timestamp_follows_the_clock_as_tai64n),
+		ON_HOST(timestamp_is_reserved_before_it_is_used),
+		ON_HOST(timestamp_file_damaged_is_an_error),
+		ON_HOST(store_gives_back_what_was_created),
+		ON_HOST(store_refuses_to_overwrite_a_network),
+		ON_HOST(store_picks_the_only_network_or_asks),
+		ON_HOST(store_refuses_files_that_do_not_fit),
+		ON_HOST(store_conf_mistakes_name_file_line_and_column),
+		ON_HOST(store_reads_stock_peers_and_guards_their_secrets),
+		ON_HOST(store_keeps_pins_revocations_and_the_better_cert),
+		ON_HOST(store_takes_damaged_memory_for_an_error),
+		ON_HOST(members_file_round_trips_and_rejects_damage),
+		ON_HOST(free_address_is_the_lowest_and_ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
