@@ -72,8 +72,7 @@ static void server_rejects_what_is_no_server(void **state)
 	static const char *const bad[] = {
 		"", ":8888", "a b", "a:0", "a:65535", "a:65536", "a:x", "a:",
 		"-a", ".a", "a..b", "[::1", "a:1:2", "a/b",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		BOB BOB BOB,
 	};
 	struct hp_server s = { .port = 7 };
 	struct hp_fault f;
