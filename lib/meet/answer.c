@@ -165,6 +165,23 @@ static bool room_for(struct hp_registry *r, const struct in *in,
 	return true;
 }
 
+static void digest(const struct hp_registry *r, const struct in *in,
+		   uint8_t out[RG_KEY_LEN])
+{
+	const struct hp_piece all = { in->buf, in->len };
+
+	hp_blake2b(out, RG_KEY_LEN, &r->secret, &all, 1);
+}
+
+static bool same_registration(const struct hp_registry *r, const struct in *in,
+			      const struct rg_node *n)
+{
+	uint8_t own[RG_KEY_LEN];
+
+	digest(r, in, own);
+	return memcmp(own, n->digest, sizeof(own)) == 0;
+}
+
 /* The node that a proven registration makes or renews. */
 static void register_commit(struct hp_registry *r, const struct in *in,
 			    struct rg_node *n, const struct hp_meet_keys *keys)
@@ -177,7 +194,7 @@ static void register_commit(struct hp_registry *r, const struct in *in,
 		return;
 	}
 	n->stamp = hp_get_be64(q->cookie.stamp);
-	memcpy(n->ephemeral.b, q->ephemeral, sizeof(n->ephemeral.b));
+	digest(r, in, n->digest);
 	n->keys = *keys;
 	n->window = (struct hp_meet_window){ 0 };
 	n->counter = 0;
@@ -227,7 +244,7 @@ static void on_register(struct hp_registry *r, const struct in *in)
 	/* The same again: the answer was lost. Anything else as old: replay. */
 	if (n && n->net && stamp == n->stamp &&
 	    hp_addr_eq(&in->from->remote, &n->end.path.remote) &&
-	    memcmp(n->ephemeral.b, q->ephemeral, HP_KEY_LEN) == 0) {
+	    same_registration(r, in, n)) {
 		registered(r, in, n);
 		return;
 	}

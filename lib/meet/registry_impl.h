@@ -44,7 +44,7 @@ struct rg_node {
 	struct rg_network *net; /* NULL: gone */
 	size_t at;		/* place in net->node */
 	uint64_t stamp;		/* of the cookie that it registered with */
-	struct hp_public ephemeral; /* the client's */
+	uint8_t digest[RG_KEY_LEN]; /* of the whole registration */
 	struct hp_meet_keys keys;
 	struct hp_meet_window window;
 	uint64_t counter; /* last one sent */
