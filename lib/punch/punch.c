@@ -35,10 +35,8 @@
  * and says so with the kind of each request that it sends over the path in
  * use, be it the relay: NOMINATE. The other follows the NOMINATE of the highest
  * sequence. Since each heartbeat of the controlling side is one, a lost one is
- * repeated, and a disagreement mends itself. It shows in probes of the peer
- * with the flag IN_USE: over another path, the controlling side asserts its
- * choice at once; over the relay, the peer lost the path, and it is in doubt
- * for both.
+ * repeated, and a disagreement mends itself. When the peer says IN_USE of the
+ * relay, it has lost the path, and the path is in doubt for both at once.
  *
  * Upkeep of the path in use (active: data was sent in the last 45 s).
  *   heartbeat   a request every 3 s while active, else 25 s after anything was
@@ -357,19 +355,15 @@ static void note_peer_use(struct hp_punch *p, struct hp_track *t,
 	t->peer_uses = true;
 }
 
-/* The peer's packets should go where ours go. If they take the relay, the peer
- * has lost the path: it is in doubt for us, too. If they take another path,
- * assert ours.
+/* The peer's packets take the relay while ours do not: it has lost the path,
+ * and so have we. (If they come from elsewhere, choose() or a heartbeat mends
+ * it.)
  */
 static void agree(struct hp_punch *p, const struct hp_track *t, uint64_t now_ns)
 {
-	if (!p->controlling || !p->use || p->check.on || !t->peer_uses ||
-	    t == hp_punch_used(p))
-		return;
-	if (t == relay(p))
+	if (p->controlling && p->use && !p->check.on && t == relay(p) &&
+	    t->peer_uses)
 		lose_path(p, now_ns);
-	else
-		start_check(p, true, now_ns);
 }
 
 /* A path that is not known to work yet is tried the moment the peer is heard

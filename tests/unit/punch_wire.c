@@ -431,6 +431,17 @@ static struct hp_punch *machine(struct wire_node *n)
 	return hp_punch_new(&cfg);
 }
 
+void wire_restart(struct wire *w, unsigned int i)
+{
+	struct wire_node *n = &w->node[i];
+
+	hp_punch_free(n->punch);
+	n->epoch += 0x1000;
+	n->direct = (struct hp_path){ 0 };
+	n->punch = machine(n);
+	assert_non_null(n->punch);
+}
+
 struct wire *wire_new(uint64_t seed)
 {
 	struct wire *w = calloc(1, sizeof(*w));

@@ -126,6 +126,8 @@ void wire_start(struct wire *w);
 void wire_run(struct wire *w, uint64_t until_ns);
 /* Introduces node @i to the other, with the candidates that are right now. */
 void wire_introduce(struct wire *w, unsigned int i);
+/* Node @i starts anew, under another epoch; nobody is introduced. */
+void wire_restart(struct wire *w, unsigned int i);
 /* As wire_run(), until both (or: neither) are direct; false: not by then. */
 bool wire_run_direct(struct wire *w, bool direct, uint64_t until_ns);
 /* Both use one path: what is sent by each reaches the other over its own. */

@@ -302,6 +302,7 @@ static void nodes_behind_one_carrier_nat_without_hairpin_are_relayed(
 static void faster_path_is_taken_after_three_samples_and_kept(void **state)
 {
 	struct wire *w = wire_new(3);
+	struct hp_punch_info info;
 	uint64_t begin;
 
 	(void)state;
@@ -326,6 +327,14 @@ static void faster_path_is_taken_after_three_samples_and_kept(void **state)
 	wire_run(w, begin + 300 * HP_S);
 	assert_int_equal(w->node[0].n_nominated, 2);
 	assert_int_equal(w->node[1].n_nominated, 2);
+	/* The path left behind is known to be gone when it is. */
+	wire_info(w, 0, &info);
+	assert_true(info.paths[2].valid);
+	w->nat[0].hairpin = false;
+	wire_run(w, w->now_ns + 80 * HP_S);
+	wire_info(w, 0, &info);
+	assert_false(info.paths[2].valid);
+	assert_int_equal(info.state, HP_PUNCH_DIRECT);
 	wire_free(w);
 }
 
@@ -511,6 +520,37 @@ static void lossy_path_loses_to_a_clean_relay_until_it_is_good(void **state)
 
 static void restarted_peer_is_met_anew(void **state)
 {
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct wire *w = wire_new(8);
+		struct hp_punch_info info;
+
+		w->traffic = true;
+		wire_start(w);
+		assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
+		wire_run(w, w->now_ns + 100 * HP_S);
+		wire_restart(w, i);
+		w->node[!i].n_nominated = 0;
+		wire_introduce(w, !i);
+		assert_int_equal(w->node[!i].n_nominated, 1);
+		assert_false(hp_path_set(&w->node[!i].direct));
+		wire_info(w, !i, &info);
+		assert_int_equal(info.state, HP_PUNCH_TRYING);
+		assert_int_equal(info.rounds, 1);
+		for (size_t k = 0; k < info.n_paths; k++)
+			assert_false(info.paths[k].valid);
+		/* Sequences begin anew, too. */
+		wire_introduce(w, i);
+		assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
+		wire_run(w, w->now_ns + 10 * HP_S);
+		assert_true(wire_is_agreed(w));
+		assert_int_equal(w->node[!i].n_nominated, 2);
+		wire_free(w);
+	}
+}
+
+static void probes_to_a_run_that_is_over_are_dropped(void **state)
+{
 	struct wire *w = wire_new(8);
 	struct hp_punch_info info;
 
@@ -518,22 +558,34 @@ static void restarted_peer_is_met_anew(void **state)
 	w->traffic = true;
 	wire_start(w);
 	assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
-	w->node[1].epoch = 0x2001;
-	w->node[0].n_nominated = 0;
-	wire_introduce(w, 0);
-	assert_int_equal(w->node[0].n_nominated, 1);
-	assert_false(hp_path_set(&w->node[0].direct));
-	wire_info(w, 0, &info);
-	assert_int_equal(info.state, HP_PUNCH_TRYING);
-	assert_int_equal(info.rounds, 1);
-	for (size_t i = 0; i < info.n_paths; i++)
-		assert_false(info.paths[i].valid);
-	/* The one that did not restart speaks for an epoch that is gone. */
+	wire_restart(w, 1);
+	wire_introduce(w, 1);
 	wire_run(w, w->now_ns + 3 * HP_S);
 	wire_info(w, 1, &info);
 	assert_true(info.drops[HP_PUNCH_DROP_EPOCH] > 0);
-	assert_false(hp_path_set(&w->node[0].direct));
+	assert_int_equal(info.rx, 0);
+	assert_in_range(w->node[0].events[HP_PUNCH_STRANGER], 1, 4);
+	wire_info(w, 0, &info);
+	assert_true(info.drops[HP_PUNCH_DROP_EPOCH] > 0);
 	wire_free(w);
+}
+
+/* What the peer said before it followed comes late over a slow relay. */
+static void stale_word_of_the_peer_moves_nobody(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct wire *w = wire_new(8);
+
+		w->swapped = i;
+		w->delay_ns = 5 * HP_MS;
+		w->relay_ns = 300 * HP_MS;
+		wire_start(w);
+		wire_run(w, w->now_ns + 10 * HP_S);
+		assert_int_equal(w->node[0].n_nominated, 1);
+		assert_int_equal(w->node[1].n_nominated, 1);
+		wire_free(w);
+	}
 }
 
 static void later_introduction_adds_paths_and_changes_the_relay(void **state)
@@ -762,7 +814,8 @@ static void responses_are_no_longer_than_requests(void **state)
 static void heartbeats_follow_the_traffic(void **state)
 {
 	struct wire *w = wire_new(2);
-	uint64_t tx;
+	struct hp_punch_info info;
+	uint64_t tx, relayed;
 
 	(void)state;
 	w->traffic = true;
@@ -776,8 +829,13 @@ static void heartbeats_follow_the_traffic(void **state)
 	w->traffic = false;
 	wire_run(w, w->now_ns + 60 * HP_S);
 	tx = w->node[0].tx;
+	wire_info(w, 0, &info);
+	relayed = info.paths[0].sent + info.paths[0].heard;
 	wire_run(w, w->now_ns + 250 * HP_S);
 	assert_in_range(w->node[0].tx - tx, 10, 26);
+	wire_info(w, 0, &info);
+	assert_in_range(info.paths[0].sent + info.paths[0].heard - relayed, 2,
+			6);
 	assert_int_equal(w->node[0].n_nominated, 1);
 	wire_free(w);
 }
@@ -1073,6 +1131,8 @@ int main(void)
 			one_way_traffic_keeps_an_eye_on_its_path),
 		cmocka_unit_test(round_of_one_side_makes_the_other_punch_too),
 		cmocka_unit_test(failed_send_on_the_path_in_use_asks_it_at_once),
+		cmocka_unit_test(probes_to_a_run_that_is_over_are_dropped),
+		cmocka_unit_test(stale_word_of_the_peer_moves_nobody),
 		cmocka_unit_test(stranger_is_reported_once_a_second),
 		cmocka_unit_test(
 			forged_replayed_and_reflected_probes_do_nothing),
