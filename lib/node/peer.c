@@ -571,8 +571,11 @@ static void look(struct peer *p)
 
 	hp_wg_peer_info(p->wg, n->now_ns, &info);
 	hp_secret_wipe(&info.psk);
-	if (info.tx_data_first_ns)
+	if (info.tx_data_first_ns) {
+		/* The last one, too: answers to probes may lie between. */
 		hp_punch_sent(p->punch, info.tx_data_first_ns);
+		hp_punch_sent(p->punch, info.tx_last_ns);
+	}
 	if (info.rx_last_ns > p->heard_ns) {
 		p->heard_ns = info.rx_last_ns;
 		p->silent = false;
