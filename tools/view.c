@@ -102,12 +102,17 @@ void view_connected(const json_t *peer, FILE *out)
 		if (s)
 			fprintf(out, " after %s", s);
 	} else {
+		bool relayed = json_number_value(json_object_get(
+				       peer, "session_ms")) <
+			       json_number_value(json_object_get(
+				       peer, "direct_ms"));
+
 		/* The relay carried packets while the hole was made. */
-		if (s && d && strcmp(s, d) != 0)
+		if (s && d && relayed)
 			fprintf(out, "relayed after %s, ", s);
 		fputs("direct", out);
-		if (d)
-			fprintf(out, " after %s", d);
+		if (s && d)
+			fprintf(out, " after %s", relayed ? d : s);
 	}
 	fputs(": ", out);
 	view_path(peer, out);

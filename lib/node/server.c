@@ -64,12 +64,28 @@ static enum hp_err reason_err(enum hp_meet_reason reason)
 	return HP_ERR_STATE;
 }
 
+/* How the server at @ev->server sees us; no address: it does not tell. */
+static void note_seen(struct server *s, const struct hp_meet_event *ev)
+{
+	struct hp_addr *seen = s->seen[ev->server.family == HP_AF_6];
+
+	if (ev->port > 1)
+		return;
+	/* A new address at one port makes the other's old one worthless. */
+	if (hp_addr_ip_len(&ev->seen) &&
+	    !hp_addr_same_ip(&seen[!ev->port], &ev->seen))
+		seen[!ev->port] = (struct hp_addr){ 0 };
+	seen[ev->port] = ev->seen;
+	hp_node_publish(s->node, false);
+}
+
 static void on_registered(struct server *s, const struct hp_meet_event *ev)
 {
 	struct hp_node *n = s->node;
 
 	s->addr = ev->server;
 	s->rtt_ns = ev->rtt_ns;
+	note_seen(s, ev);
 	server_state(s, HP_SERVER_REGISTERED, HP_OK);
 	hp_meet_list(s->client, n->now_ns);
 	/* Channels of an earlier session may be gone with it. */
@@ -81,23 +97,6 @@ static void on_registered(struct server *s, const struct hp_meet_event *ev)
 				p->state != HP_PEER_RELAYED))
 			hp_peer_connect(p);
 	}
-}
-
-static void on_seen(struct server *s, const struct hp_meet_event *ev)
-{
-	struct hp_node *n = s->node;
-	struct hp_addr *seen = s->seen[ev->seen.family == HP_AF_6];
-
-	if (ev->port > 1)
-		return;
-	/* A new address at one port makes the other's old one worthless. */
-	if (seen[ev->port].family && !hp_addr_same_ip(&seen[ev->port],
-						      &ev->seen))
-		seen[!ev->port] = (struct hp_addr){ 0 };
-	seen[ev->port] = ev->seen;
-	hp_node_publish(n, false);
-	if (s->state == HP_SERVER_REGISTERED)
-		server_state(s, s->state, HP_OK);
 }
 
 /* What came along: a record, or an offer made for us. */
@@ -214,7 +213,9 @@ static void server_event(void *ctx, const struct hp_meet_event *ev)
 		on_registered(s, ev);
 		break;
 	case HP_MEET_EV_SEEN:
-		on_seen(s, ev);
+		note_seen(s, ev);
+		if (s->state == HP_SERVER_REGISTERED)
+			server_state(s, s->state, HP_OK);
 		break;
 	case HP_MEET_EV_LOST:
 		server_state(s, HP_SERVER_LOST, HP_OK);

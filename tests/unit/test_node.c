@@ -94,6 +94,23 @@ static void two_home_routers_end_up_direct(void **state)
 	sim_world_free(&t.w);
 }
 
+static void the_server_tells_how_the_node_is_seen(void **state)
+{
+	struct hp_node_server_info info;
+	struct pair t;
+
+	(void)state;
+	pair_of(&t, 15, true, &home, &symmetric);
+	sim_world_run(&t.w, 5 * HP_S);
+	hp_node_server_get(t.a->node, 0, &info);
+	assert_int_equal(info.state, HP_SERVER_REGISTERED);
+	assert_int_equal(info.seen4.ip[3], 11);
+	assert_int_equal(info.mapping, HP_MAPPING_EIM);
+	hp_node_server_get(t.b->node, 0, &info);
+	assert_int_equal(info.mapping, HP_MAPPING_APDM);
+	sim_world_free(&t.w);
+}
+
 static void packets_flow_over_the_relay_while_the_hole_is_made(void **state)
 {
 	struct pair t;
@@ -399,6 +416,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_home_routers_end_up_direct),
+		cmocka_unit_test(the_server_tells_how_the_node_is_seen),
 		cmocka_unit_test(
 			packets_flow_over_the_relay_while_the_hole_is_made),
 		cmocka_unit_test(a_hole_needs_no_relay),
