@@ -351,9 +351,7 @@ void hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
 	if (!n->started ||
 	    (n_is == n_was && !memcmp(cand, was, n_is * sizeof(cand[0]))))
 		return;
-	/* What the old address was seen as is of no use to anybody. */
-	for (unsigned int i = 0; i < n->n_servers; i++)
-		memset(n->servers[i].seen, 0, sizeof(n->servers[i].seen));
+	/* How servers see us may be as it was: they tell only what changed. */
 	hp_node_publish(n, false);
 	hp_node_network_changed(n, now_ns);
 }

@@ -16,6 +16,7 @@
 #include "base/crypto.h"
 #include "base/pkt.h"
 #include "member/judge.h"
+#include "punch/candidates.h"
 
 static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
 
@@ -96,6 +97,10 @@ static void two_home_routers_end_up_direct(void **state)
 
 static void the_server_tells_how_the_node_is_seen(void **state)
 {
+	struct hp_ifaddr eth[2] = {
+		{ .name = "eth0", .flags = HP_IF_UP, .bits = 24 },
+		{ .name = "eth1", .flags = HP_IF_UP, .bits = 24 },
+	};
 	struct hp_node_server_info info;
 	struct pair t;
 
@@ -108,6 +113,13 @@ static void the_server_tells_how_the_node_is_seen(void **state)
 	assert_int_equal(info.mapping, HP_MAPPING_EIM);
 	hp_node_server_get(t.b->node, 0, &info);
 	assert_int_equal(info.mapping, HP_MAPPING_APDM);
+	/* One more interface does not make the node forget. */
+	eth[0].addr = eth[1].addr = sim_host_addr(t.a->host, 0);
+	eth[1].addr.ip[3] = 3;
+	hp_node_set_interfaces(t.a->node, eth, 2, sim_now(t.w.sim));
+	sim_world_run(&t.w, 2 * HP_S);
+	hp_node_server_get(t.a->node, 0, &info);
+	assert_int_equal(info.mapping, HP_MAPPING_EIM);
 	sim_world_free(&t.w);
 }
 
