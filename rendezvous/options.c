@@ -288,7 +288,7 @@ static enum hp_err allow_line(char *line, struct hp_public *id, bool *has,
 	err = hp_public_parse(word, id);
 	if (err) {
 		hp_fault_set(f, err,
-			     "it is 44 characters of base64",
+			     "`hptun init` prints it: 44 characters of base64",
 			     "this is no network key: '%.60s'", word);
 		f->column = (unsigned int)blank + 1;
 	}

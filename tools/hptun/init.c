@@ -142,22 +142,27 @@ static int report(const struct cli *cli, const struct hp_store *s)
 	char ip4[HP_ADDR_TEXT];
 	char ip6[HP_ADDR_TEXT];
 	char id[HP_KEY_TEXT];
+	char reg[HP_KEY_TEXT];
 
 	hp_addr_ip_text(&a4, ip4);
 	hp_addr_ip_text(&a6, ip6);
 	hp_public_text(&s->net.id, id);
+	hp_public_text(&s->net.reg_public, reg);
 	if (cli->json)
-		return cli_json(cli, json_pack("{s:s,s:s,s:s,s:s,s:s}",
+		return cli_json(cli, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}",
 					       "network", s->name, "id", id,
 					       "name", g->name, "address", ip4,
-					       "address6", ip6));
+					       "address6", ip6,
+					       "rendezvous_key", reg));
 	printf("network %s is made; this host is %s, %s and %s\n"
 	       "  keys are in %s; keep a copy of root.key, it is what "
 	       "invites\n"
+	       "  a rendezvous that serves chosen networks alone (--allow) "
+	       "knows this one as\n  %s\n"
 	       "next:\n"
 	       "  hptun invite NAME     prints a token for another host\n"
 	       "  hptun up              connects this host\n",
-	       s->name, g->name, ip4, ip6, s->config);
+	       s->name, g->name, ip4, ip6, s->config, reg);
 	return 0;
 }
 
