@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "sys/disk.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
