@@ -227,7 +227,7 @@ static void routes_agree_with_a_linear_model(void **state)
 	struct hp_rng rng = rng_of(&seeded, 42);
 	struct hp_route_owner owners[OWNERS] = { 0 };
 	struct hp_retired *retired = NULL;
-	struct hp_routes r = { 0 };
+	struct hp_routes r = { .root4 = NULL };
 	struct model m = { .n = 0 };
 
 	(void)state;
