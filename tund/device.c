@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -10,6 +11,7 @@
 
 #include "base/pkt.h"
 #include "base/time.h"
+#include "data.h"
 #include "log.h"
 #include "queue.h"
 #include "sys/loop.h"
@@ -22,6 +24,7 @@
 #define QUEUE_LEN (2u << 20)
 /* Records taken in one turn, so that timers and sockets have theirs too. */
 #define RECORDS_PER_TURN 1024
+#define TELL_NS (60 * HP_S)
 
 struct device {
 	struct hp_loop *loop;
@@ -31,6 +34,8 @@ struct device {
 	uint32_t mark;
 	struct queue *queue;
 	struct data *data; /* NULL: not started */
+	struct data_stats told;
+	uint64_t tell_ns; /* when losses may be told next */
 	struct hp_fib *fib; /* NULL: not started */
 	const struct device_ops *ops;
 	void *ctx;
@@ -61,6 +66,27 @@ static void take_record(struct device *d, struct queue_record *r,
 	}
 }
 
+/* Says what was lost since the last time, once a minute at most. */
+static void tell_losses(struct device *d, uint64_t now_ns)
+{
+	struct data_stats is;
+
+	if (!d->data || now_ns < d->tell_ns)
+		return;
+	data_stats(d->data, &is);
+	if (!memcmp(&is, &d->told, sizeof(is)))
+		return;
+	log_info(d->log,
+		 "%s: packets lost: %" PRIu64 " could not be sent, %" PRIu64
+		 " were not taken by the interface, %" PRIu64
+		 " came too fast to be looked at",
+		 d->tun.name, is.not_sent - d->told.not_sent,
+		 is.not_written - d->told.not_written,
+		 is.queue_full - d->told.queue_full);
+	d->told = is;
+	d->tell_ns = now_ns + TELL_NS;
+}
+
 static void on_queue(void *ctx, uint32_t events, uint64_t now_ns)
 {
 	unsigned int left = RECORDS_PER_TURN;
@@ -75,6 +101,7 @@ static void on_queue(void *ctx, uint32_t events, uint64_t now_ns)
 	}
 	if (queue_peek(d->queue, &r))
 		queue_again(d->queue);
+	tell_losses(d, now_ns);
 }
 
 /* What the engine retired is freed at the end of the wakeup that retired it:
@@ -244,11 +271,4 @@ void device_deliver(struct device *d, const struct hp_pkt *pkt)
 	assert(pkt->head >= TUN_HEAD);
 	if (tun_write(&d->tun, pkt) != TUN_OK)
 		log_warn(d->log, "%s did not take a packet", d->tun.name);
-}
-
-void device_stats(const struct device *d, struct data_stats *out)
-{
-	*out = (struct data_stats){ 0 };
-	if (d->data)
-		data_stats(d->data, out);
 }

@@ -8,10 +8,10 @@
 #define TUND_DEVICE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "data.h"
 
 struct device;
 struct hp_loop;
@@ -78,7 +78,5 @@ enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 			const uint8_t *buf, size_t len);
 /* Writes an inner packet to the TUN device; needs TUN_HEAD of headroom. */
 void device_deliver(struct device *d, const struct hp_pkt *pkt);
-
-void device_stats(const struct device *d, struct data_stats *out);
 
 #endif

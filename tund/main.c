@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* hptund: the options, and which of its two ways of running they mean. */
 #include <getopt.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/crypto.h"
 #include "daemon.h"
@@ -14,6 +16,7 @@
 
 enum { EXIT_USAGE = 2 };
 
+/* @dirs: absolute, for a daemon leaves the directory it was started in. */
 struct options {
 	struct hp_dirs dirs;
 	const char *network; /* NULL: the only one there is */
@@ -98,6 +101,22 @@ static void take_option(struct options *o, int c)
 	bad_usage(NULL);
 }
 
+/* Gives a string that lives as long as the process. */
+static const char *absolute(const char *path)
+{
+	char here[PATH_MAX];
+	char *out = NULL;
+
+	if (path[0] == '/')
+		return path;
+	if (!getcwd(here, sizeof(here)) ||
+	    asprintf(&out, "%s/%s", here, path) < 0) {
+		perror("hptund");
+		exit(1);
+	}
+	return out;
+}
+
 static struct options parse(int argc, char **argv)
 {
 	struct options o = { .dirs = hp_dirs_default() };
@@ -111,6 +130,9 @@ static struct options parse(int argc, char **argv)
 		o.ifname = argv[optind];
 	if (o.ifname && (o.network || o.check || o.all))
 		bad_usage("either an interface or a network");
+	o.dirs.config = absolute(o.dirs.config);
+	o.dirs.run = absolute(o.dirs.run);
+	o.dirs.state = absolute(o.dirs.state);
 	return o;
 }
 
