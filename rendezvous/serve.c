@@ -44,6 +44,7 @@ struct server {
 	uint32_t n_socks;
 	size_t n_answers;
 	uint64_t unsent;
+	size_t n_allowed;
 	uint8_t in[HP_BATCH][DATAGRAM_MAX];
 	uint8_t answer[ANSWERS][HP_MEET_MAX];
 };
@@ -129,8 +130,7 @@ static enum hp_err load_allow(struct server *s, struct hp_fault *f)
 	free(ids);
 	if (err)
 		return hp_fault_set(f, err, "", "out of memory");
-	printf("serving %zu network%s of %s\n", n, n == 1 ? "" : "s",
-	       s->o->allow);
+	s->n_allowed = n;
 	return HP_OK;
 }
 
@@ -174,6 +174,8 @@ static void on_signal(void *ctx, int signo, uint64_t now_ns)
 				"hptun-rendezvous: %s; %s. The networks are "
 				"as before.\n",
 				f.cause, f.remedy);
+		else if (s->o->allow[0])
+			printf("serving %zu networks now\n", s->n_allowed);
 	} else if (signo == SIGUSR1) {
 		print_stats(s);
 	} else {
@@ -244,9 +246,12 @@ static void print_listen(const struct hp_udp *u, const char *before)
 
 static void print_start(const struct server *s)
 {
-	printf("hptun-rendezvous " HP_VERSION ": %s on UDP",
-	       s->o->allow[0] ? "serving the networks allowed" :
-				"serving every network");
+	printf("hptun-rendezvous " HP_VERSION ": serving ");
+	if (s->o->allow[0])
+		printf("the %zu networks of %s", s->n_allowed, s->o->allow);
+	else
+		printf("every network");
+	printf(" on UDP");
 	for (uint32_t i = 0; i < s->n_socks; i += 2)
 		print_listen(&s->sock[i].udp, i ? ", " : " ");
 	if (s->o->relay && s->o->relay_rate)
