@@ -33,6 +33,7 @@ struct queue {
 	bool put;
 	/* The reader's line */
 	_Alignas(LINE) _Atomic size_t tail;
+	size_t until; /* head when it woke */
 	/* Both */
 	_Alignas(LINE) atomic_bool woken;
 	int fd;
@@ -159,6 +160,7 @@ void queue_woken(struct queue *q)
 	(void)!read(q->fd, &n, sizeof(n));
 	/* An exchange, not a store: it must see what the writer put before. */
 	(void)atomic_exchange(&q->woken, false);
+	q->until = atomic_load_explicit(&q->head, memory_order_acquire);
 }
 
 bool queue_peek(struct queue *q, struct queue_record *out)
@@ -167,8 +169,7 @@ bool queue_peek(struct queue *q, struct queue_record *out)
 	struct header *h;
 
 	for (;;) {
-		if (tail ==
-		    atomic_load_explicit(&q->head, memory_order_acquire))
+		if (tail == q->until)
 			return false;
 		h = at(q, tail);
 		if (h->kind != QUEUE_PAD)

@@ -54,7 +54,11 @@ void queue_kick(struct queue *q);
 int queue_fd(const struct queue *q);
 /* Reader: call once per wakeup, before the first queue_peek(). */
 void queue_woken(struct queue *q);
-/* Reader: the oldest record, which stays until queue_pop(); false: empty. */
+/* Reader: the oldest record, which stays until queue_pop(); false: none is left
+ * of those that were there when queue_woken() was called. What came since has a
+ * wakeup, and so a clock reading, of its own: an answer is never taken for as
+ * old as its question.
+ */
 bool queue_peek(struct queue *q, struct queue_record *out);
 void queue_pop(struct queue *q);
 /* Reader: stops with records left; wakes itself again. */

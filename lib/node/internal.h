@@ -75,6 +75,7 @@ struct peer {
 	struct hp_path relay;
 	unsigned int relay_server;
 	struct hp_path direct;		/* nominated */
+	struct hp_path doubt;		/* was, and fell silent */
 	bool session;			/* a handshake since the introduction */
 	bool silent;			/* the relay answers nothing */
 	bool offline;			/* no server knows its slot */

@@ -130,6 +130,7 @@ static void keys_drop(struct peer *p)
 	p->epoch = 0;
 	p->direct = (struct hp_path){ 0 };
 	p->relay = (struct hp_path){ 0 };
+	p->doubt = (struct hp_path){ 0 };
 	p->watch_ns = HP_NEVER;
 	p->note_ns = HP_NEVER;
 }
@@ -153,9 +154,12 @@ void hp_peer_free(struct peer *p)
 
 /* ---- paths ----------------------------------------------------------- */
 
+/* Without a relay, a direct path that fell silent is still the best hope. */
 static const struct hp_path *current_path(const struct peer *p)
 {
-	return hp_path_set(&p->direct) ? &p->direct : &p->relay;
+	if (hp_path_set(&p->direct))
+		return &p->direct;
+	return hp_path_set(&p->relay) ? &p->relay : &p->doubt;
 }
 
 /* Points WireGuard at the path that packets take now. */
@@ -179,6 +183,7 @@ static void punch_nominated(void *ctx, const struct hp_path *direct)
 	struct peer *p = ctx;
 	struct hp_node *n = p->node;
 
+	p->doubt = p->direct;
 	p->direct = direct ? *direct : (struct hp_path){ 0 };
 	if (direct && !p->direct_ns)
 		p->direct_ns = n->now_ns;
