@@ -141,6 +141,9 @@ char *human_ms(double ms, char out[HUMAN_TEXT])
 {
 	int digits = ms < 0.995 ? 2 : ms < 99.95 ? 1 : 0;
 
-	snprintf(out, HUMAN_TEXT, "%.*f ms", digits, ms);
+	if (ms < 0.005)
+		snprintf(out, HUMAN_TEXT, "<0.01 ms");
+	else
+		snprintf(out, HUMAN_TEXT, "%.*f ms", digits, ms);
 	return out;
 }

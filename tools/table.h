@@ -39,7 +39,7 @@ void table_print(const struct table *t, FILE *out);
 char *human_bytes(uint64_t bytes, char out[HUMAN_TEXT]);
 /* "5 s", "3 min", "2 h", "12 d" */
 char *human_age(uint64_t seconds, char out[HUMAN_TEXT]);
-/* "0.12 ms", "4.1 ms", "130 ms" */
+/* "<0.01 ms", "0.12 ms", "4.1 ms", "130 ms" */
 char *human_ms(double ms, char out[HUMAN_TEXT]);
 
 #endif
