@@ -60,6 +60,14 @@ void ctl_end(struct ctl_client *c, json_t *doc);
 void ctl_fail(struct ctl_client *c, const char *reason,
 	      const struct hp_fault *f);
 
+/* A whole number of ms in the request, at most @max, in ns. ctl_ops.c */
+uint64_t ctl_ms(const json_t *req, const char *key, json_int_t otherwise,
+		json_int_t max);
+/* Reads a peer's name and has the engine connect to it. @f: why not. */
+enum hp_err ctl_want(struct ctl_client *c, const char *text,
+		     char out[HP_NAME_TEXT], uint64_t now_ns,
+		     struct hp_fault *f) HP_MUST_CHECK;
+
 /* The facts as JSON, new references. ctl_status.c */
 json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns);
 json_t *ctl_server_json(const struct hp_node_server_info *s);
@@ -89,6 +97,7 @@ void ctl_tell_peer(struct ctl_client *c, struct ctl_told *t,
 
 /* Operations that go on. */
 void ctl_up(struct ctl_client *c, const json_t *req, uint64_t now_ns);
+void ctl_ping(struct ctl_client *c, const json_t *req, uint64_t now_ns);
 void ctl_watch(struct ctl_client *c, const json_t *req, uint64_t now_ns);
 
 #endif

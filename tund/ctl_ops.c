@@ -1,8 +1,40 @@
 /* SPDX-License-Identifier: ISC */
-/* The table of operations, and those that answer at once. */
+/* The table of operations, those that answer at once, and what operations have
+ * in common.
+ */
 #include <stddef.h>
 
+#include "base/time.h"
 #include "ctl_client.h"
+
+uint64_t ctl_ms(const json_t *req, const char *key, json_int_t otherwise,
+		json_int_t max)
+{
+	const json_t *v = json_object_get(req, key);
+	json_int_t ms = json_is_integer(v) ? json_integer_value(v) : otherwise;
+
+	if (ms < 0)
+		ms = 0;
+	return (uint64_t)(ms > max ? max : ms) * HP_MS;
+}
+
+enum hp_err ctl_want(struct ctl_client *c, const char *text,
+		     char out[HP_NAME_TEXT], uint64_t now_ns,
+		     struct hp_fault *f)
+{
+	enum hp_err err = hp_name_parse(text, out, f);
+
+	if (err)
+		return err;
+	err = hp_node_want(c->cfg->node, out, now_ns);
+	if (err == HP_ERR_EXISTS)
+		return hp_fault_set(f, err, "name the other host",
+				    "%s is this node itself", out);
+	if (err)
+		return hp_fault_set(f, err, "", "%s: %s", out,
+				    hp_err_name(err));
+	return HP_OK;
+}
 
 static void op_status(struct ctl_client *c, const json_t *req,
 		      uint64_t now_ns)
@@ -49,6 +81,7 @@ static void op_stop(struct ctl_client *c, const json_t *req, uint64_t now_ns)
 const struct ctl_op ctl_ops[] = {
 	{ "status", op_status },
 	{ "peers", op_peers },
+	{ "ping", ctl_ping },
 	{ "up", ctl_up },
 	{ "watch", ctl_watch },
 	{ "reload", op_reload },

@@ -189,36 +189,6 @@ static const struct ctl_task up_task = {
 	.free = up_free,
 };
 
-/* A whole number of ms from 0 to @max in the request, else @otherwise. */
-static uint64_t ms_of(const json_t *req, const char *key, json_int_t otherwise,
-		      json_int_t max)
-{
-	const json_t *v = json_object_get(req, key);
-	json_int_t ms = json_is_integer(v) ? json_integer_value(v) : otherwise;
-
-	if (ms < 0)
-		ms = 0;
-	return (uint64_t)(ms > max ? max : ms) * HP_MS;
-}
-
-static enum hp_err want(struct hp_node *node, const char *text,
-			char out[HP_NAME_TEXT], uint64_t now_ns,
-			struct hp_fault *f)
-{
-	enum hp_err err = hp_name_parse(text, out, f);
-
-	if (err)
-		return err;
-	err = hp_node_want(node, out, now_ns);
-	if (err == HP_ERR_EXISTS)
-		return hp_fault_set(f, err, "name the other host",
-				    "%s is this node itself", out);
-	if (err)
-		return hp_fault_set(f, err, "", "%s: %s", out,
-				    hp_err_name(err));
-	return HP_OK;
-}
-
 /* Fills @u->peer from the request, and tells the engine. */
 static enum hp_err want_peers(struct ctl_client *c, struct up *u,
 			      const json_t *peers, uint64_t now_ns,
@@ -241,7 +211,7 @@ static enum hp_err want_peers(struct ctl_client *c, struct up *u,
 		if (!text)
 			return hp_fault_set(f, HP_ERR_FORMAT, "",
 					    "\"peers\" holds names only");
-		err = want(c->cfg->node, text, u->peer[u->n], now_ns, f);
+		err = ctl_want(c, text, u->peer[u->n], now_ns, f);
 	}
 	return err;
 }
@@ -260,9 +230,9 @@ void ctl_up(struct ctl_client *c, const json_t *req, uint64_t now_ns)
 	}
 	c->task = &up_task;
 	c->state = u;
-	u->direct_ns = ms_of(req, "direct_ms", DIRECT_MS_DEFAULT,
+	u->direct_ns = ctl_ms(req, "direct_ms", DIRECT_MS_DEFAULT,
 			     TIMEOUT_MS_MAX);
-	u->end_ns = now_ns + ms_of(req, "timeout_ms", TIMEOUT_MS_DEFAULT,
+	u->end_ns = now_ns + ctl_ms(req, "timeout_ms", TIMEOUT_MS_DEFAULT,
 				   TIMEOUT_MS_MAX);
 	u->next_ns = u->end_ns;
 	if (want_peers(c, u, json_object_get(req, "peers"), now_ns, &f))

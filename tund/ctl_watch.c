@@ -11,6 +11,7 @@
 
 #define WATCH_MS_DEFAULT 1000
 #define WATCH_MS_MIN 200
+#define WATCH_MS_MAX (3600 * 1000)
 
 /* What of a peer is news when it changes. */
 struct peer_told {
@@ -184,9 +185,6 @@ static const struct ctl_task watch_task = {
 
 void ctl_watch(struct ctl_client *c, const json_t *req, uint64_t now_ns)
 {
-	const json_t *every = json_object_get(req, "every_ms");
-	json_int_t ms = json_is_integer(every) ? json_integer_value(every)
-					       : WATCH_MS_DEFAULT;
 	struct watch *w = calloc(1, sizeof(*w));
 
 	if (w)
@@ -196,9 +194,9 @@ void ctl_watch(struct ctl_client *c, const json_t *req, uint64_t now_ns)
 		ctl_say(c, NULL);
 		return;
 	}
-	if (ms < WATCH_MS_MIN)
-		ms = WATCH_MS_MIN;
-	w->every_ns = hp_time_min((uint64_t)ms, 3600 * 1000) * HP_MS;
+	w->every_ns = ctl_ms(req, "every_ms", WATCH_MS_DEFAULT, WATCH_MS_MAX);
+	if (w->every_ns < WATCH_MS_MIN * HP_MS)
+		w->every_ns = WATCH_MS_MIN * HP_MS;
 	w->next_ns = now_ns;
 	c->task = &watch_task;
 	c->state = w;

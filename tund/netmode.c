@@ -113,6 +113,8 @@ static void node_event(void *ctx, const struct hp_node_event *ev)
 	case HP_NODE_ENROLLED:
 		log_info(m->log, "%s got its permanent certificate", ev->peer);
 		break;
+	case HP_NODE_PONG:
+		break;
 	}
 	if (m->ctl)
 		ctl_event(m->ctl, ev);

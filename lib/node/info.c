@@ -184,6 +184,8 @@ static void peer_info(const struct peer *p, uint64_t now_ns,
 		out->rx_bytes = wg.rx_bytes;
 		out->tx_bytes = wg.tx_bytes;
 		out->rtt_ns = punch.rtt_ns;
+		out->pong_ns = punch.pong_ns;
+		out->pongs = punch.pongs;
 	}
 	if (p->state == HP_PEER_DIRECT || p->state == HP_PEER_RELAYED)
 		out->path = hp_path_set(&p->direct) ? p->direct : p->relay;

@@ -402,6 +402,24 @@ void hp_node_want_all(struct hp_node *n, uint64_t now_ns)
 			hp_meet_list(n->servers[i].client, now_ns);
 }
 
+enum hp_err hp_node_ping(struct hp_node *n, const char *name, uint64_t now_ns)
+{
+	char folded[HP_NAME_TEXT];
+	struct peer *p = NULL;
+	enum hp_err err;
+
+	n->now_ns = now_ns;
+	if (hp_name_parse(name, folded, NULL) == HP_OK)
+		p = hp_peer_named(n, folded);
+	if (!p)
+		return HP_ERR_UNKNOWN;
+	if (!p->known)
+		return HP_ERR_STATE;
+	err = hp_punch_ping(p->punch, now_ns);
+	hp_peer_update(p);
+	return err;
+}
+
 /* ---- packets --------------------------------------------------------- */
 
 static void rx_probe(struct hp_node *n, const struct hp_path *from,

@@ -68,6 +68,7 @@ enum hp_node_event_kind {
 	HP_NODE_REVOKED,	/* the revocation list changed: store it */
 	HP_NODE_ENROLLED,	/* a newcomer got its permanent certificate from
 				 * us: note it in the members file */
+	HP_NODE_PONG,		/* what hp_node_ping() sent was answered */
 };
 
 /**
@@ -184,6 +185,17 @@ enum hp_err hp_node_want(struct hp_node *n, const char *name, uint64_t now_ns)
 	HP_MUST_CHECK;
 void hp_node_want_all(struct hp_node *n, uint64_t now_ns);
 
+/**
+ * hp_node_ping() - Measure the path to a peer now, once
+ *
+ * HP_NODE_PONG follows, unless the answer is lost.
+ *
+ * Return: HP_OK; HP_ERR_UNKNOWN: nobody of that name was met or asked for;
+ *         HP_ERR_STATE: there is no path to it; HP_ERR_LIMIT: rate cap.
+ */
+enum hp_err hp_node_ping(struct hp_node *n, const char *name, uint64_t now_ns)
+	HP_MUST_CHECK;
+
 /* A datagram that arrived over @from (direct: channel 0; when it starts with a
  * relay header the engine pulls it). Decrypts in place.
  */
@@ -245,6 +257,8 @@ struct hp_node_server_info {
  * @server:   name of the relaying server, when relayed, else NULL
  * @why:      when relayed or not connected: one phrase; else NULL
  * @rtt_ns:   of the path, 0 when unknown
+ * @pong_ns:  round trip of the last ping that was answered, 0: none was
+ * @pongs:    how many were
  * @since_ns: when this state began
  * @connect_ns/_relay_ns/_direct_ns: times of the last connection attempt's
  *            start, of its first session and of its first direct path (0: not)
@@ -264,6 +278,8 @@ struct hp_node_peer_info {
 	const char *server;
 	const char *why;
 	uint64_t rtt_ns;
+	uint64_t pong_ns;
+	uint32_t pongs;
 	uint64_t since_ns;
 	uint64_t connect_ns;
 	uint64_t session_ns;

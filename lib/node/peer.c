@@ -207,6 +207,9 @@ static void punch_event(void *ctx, enum hp_punch_event ev)
 		break;
 	case HP_PUNCH_FAILED:
 		break; /* told by hp_punch_get_info() */
+	case HP_PUNCH_PONG:
+		hp_node_emit(p->node, HP_NODE_PONG, p, HP_OK);
+		break;
 	}
 }
 

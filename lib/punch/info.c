@@ -114,6 +114,8 @@ void hp_punch_get_info(const struct hp_punch *p, struct hp_punch_info *out)
 		out->direct = p->paths.track[p->use].path;
 	if (p->doubt)
 		out->doubt = p->paths.track[p->doubt].path;
+	out->pong_ns = p->pong_ns;
+	out->pongs = p->pongs;
 	out->rtt_ns = p->paths.track[p->use].srtt_ns;
 	out->since_ns = p->since_ns;
 	out->retry_ns = p->retry_ns;

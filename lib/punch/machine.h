@@ -52,6 +52,9 @@ struct hp_check {
  * @waiting_ns:   the first send over the path in use since something was
  *                heard on it, 0: none
  * @traffic_ns:   data was sent
+ * @txid:         of the last request
+ * @ping_txid:    of the last ping, 0: it was answered; @ping_ns: when it left
+ * @pong_ns:      its round trip; @pongs: how many were answered
  * @stranger_ns, @silent_ns: when those events were last raised, 0: never
  */
 struct hp_punch {
@@ -93,6 +96,11 @@ struct hp_punch {
 	uint64_t traffic_ns;
 	uint64_t stranger_ns;
 	uint64_t silent_ns;
+	uint64_t txid;
+	uint64_t ping_txid;
+	uint64_t ping_ns;
+	uint64_t pong_ns;
+	uint32_t pongs;
 
 	uint64_t tx;
 	uint64_t tx_bytes;

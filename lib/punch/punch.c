@@ -407,6 +407,16 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 	return HP_OK;
 }
 
+static void pong(struct hp_punch *p, uint64_t txid, uint64_t now_ns)
+{
+	if (txid != p->ping_txid)
+		return;
+	p->ping_txid = 0;
+	p->pong_ns = hp_time_since(now_ns, p->ping_ns);
+	p->pongs++;
+	p->ops.event(p->ctx, HP_PUNCH_PONG);
+}
+
 static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
 			       const struct hp_probe *m, uint64_t now_ns)
 {
@@ -424,6 +434,7 @@ static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
 	if (t == hp_punch_used(p) && (t->peer_uses || !p->controlling))
 		check_passed(p);
 	choose(p, t, fresh, now_ns);
+	pong(p, m->txid, now_ns);
 	return HP_OK;
 }
 
@@ -601,6 +612,17 @@ void hp_punch_poke(struct hp_punch *p, uint64_t now_ns)
 	p->traffic_ns = now_ns;
 	punch(p, false, now_ns);
 	start_check(p, false, now_ns);
+}
+
+enum hp_err hp_punch_ping(struct hp_punch *p, uint64_t now_ns)
+{
+	if (!p->peer_epoch || !hp_path_set(&hp_punch_used(p)->path))
+		return HP_ERR_STATE;
+	if (!hp_punch_request(p, hp_punch_used(p), 0, 0, now_ns))
+		return HP_ERR_LIMIT;
+	p->ping_txid = p->txid;
+	p->ping_ns = now_ns;
+	return HP_OK;
 }
 
 void hp_punch_error(struct hp_punch *p, const struct hp_path *path,

@@ -75,6 +75,8 @@ enum hp_punch_event {
 	 * the reason and when the next begins.
 	 */
 	HP_PUNCH_FAILED,
+	/* What hp_punch_ping() sent was answered; see hp_punch_info. */
+	HP_PUNCH_PONG,
 };
 
 /* What went wrong with a send: a fact about one path, never fatal. */
@@ -206,6 +208,14 @@ void hp_punch_sent(struct hp_punch *p, uint64_t at_ns);
  * the path in use, and try all paths, at once.
  */
 void hp_punch_poke(struct hp_punch *p, uint64_t now_ns);
+/**
+ * hp_punch_ping() - Measure the path in use now, once
+ *
+ * HP_PUNCH_PONG follows, unless the answer is lost or another ping overtakes.
+ *
+ * Return: HP_OK; HP_ERR_STATE: there is no path; HP_ERR_LIMIT: rate cap.
+ */
+enum hp_err hp_punch_ping(struct hp_punch *p, uint64_t now_ns) HP_MUST_CHECK;
 /* A send over @path failed, of a probe or of anything else. It is only noted,
  * for the next tick: may be called from within the send operation.
  */
@@ -262,6 +272,8 @@ struct hp_punch_path_info {
  * @direct:      the direct path in use; unset: the relay
  * @doubt:       in HP_PUNCH_DOUBT: the silent path, worth a copy of packets
  * @rtt_ns:      of the path in use, the relay's included; 0: unknown
+ * @pong_ns:     round trip of the last ping that was answered, 0: none was
+ * @pongs:       how many were
  * @since_ns:    when @state began
  * @retry_ns:    when the next round of volleys begins; HP_NEVER: none is due
  * @rounds:      volley rounds begun since the introduction
@@ -280,6 +292,8 @@ struct hp_punch_info {
 	struct hp_path direct;
 	struct hp_path doubt;
 	uint64_t rtt_ns;
+	uint64_t pong_ns;
+	uint32_t pongs;
 	uint64_t since_ns;
 	uint64_t retry_ns;
 	uint32_t rounds;

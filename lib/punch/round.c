@@ -54,6 +54,7 @@ bool hp_punch_request(struct hp_punch *p, struct hp_track *t, int ttl,
 	if (used)
 		m.flags |= HP_PROBE_IN_USE;
 	m.txid = hp_rng_u64(&p->rng) | 1;
+	p->txid = m.txid;
 	/* A check sends many at once: one outage would be many losses. */
 	hp_track_sent(t, m.txid, !(used && p->check.on), now_ns);
 	t->sent++;

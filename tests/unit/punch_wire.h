@@ -61,7 +61,7 @@ struct wire_node {
 	unsigned int n_nominated;
 	uint64_t direct_ns;	/* first time, and */
 	uint64_t relayed_ns;	/* last time it was told so */
-	unsigned int events[HP_PUNCH_FAILED + 1];
+	unsigned int events[HP_PUNCH_PONG + 1];
 	uint64_t tx;
 	uint64_t tx_bytes;
 	uint64_t rx_bytes;

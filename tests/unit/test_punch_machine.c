@@ -647,6 +647,34 @@ static void one_way_traffic_keeps_an_eye_on_its_path(void **state)
 	wire_free(w);
 }
 
+static void ping_measures_the_path_in_use(void **state)
+{
+	struct wire *w = wire_new(77);
+	struct hp_punch_info info;
+
+	(void)state;
+	w->delay_ns = 30 * HP_MS;
+	w->intro_ns[1] = HP_NEVER;
+	wire_start(w);
+	assert_int_equal(hp_punch_ping(w->node[1].punch, w->now_ns),
+			 HP_ERR_STATE);
+	wire_introduce(w, 1);
+	assert_true(wire_run_direct(w, true, w->now_ns + 500 * HP_MS));
+	wire_run(w, w->now_ns + 2 * HP_S);
+	assert_int_equal(hp_punch_ping(w->node[0].punch, w->now_ns), HP_OK);
+	wire_run(w, w->now_ns + 59 * HP_MS);
+	assert_int_equal(w->node[0].events[HP_PUNCH_PONG], 0);
+	wire_run(w, w->now_ns + 2 * HP_MS);
+	assert_int_equal(w->node[0].events[HP_PUNCH_PONG], 1);
+	wire_info(w, 0, &info);
+	assert_int_equal(info.pongs, 1);
+	assert_in_range(info.pong_ns, 60 * HP_MS, 61 * HP_MS);
+	/* Other answers are no pongs. */
+	wire_run(w, w->now_ns + 60 * HP_S);
+	assert_int_equal(w->node[0].events[HP_PUNCH_PONG], 1);
+	wire_free(w);
+}
+
 static void stranger_is_reported_once_a_second(void **state)
 {
 	struct wire *w = wire_new(8);
@@ -1133,6 +1161,7 @@ int main(void)
 		cmocka_unit_test(failed_send_on_the_path_in_use_asks_it_at_once),
 		cmocka_unit_test(probes_to_a_run_that_is_over_are_dropped),
 		cmocka_unit_test(stale_word_of_the_peer_moves_nobody),
+		cmocka_unit_test(ping_measures_the_path_in_use),
 		cmocka_unit_test(stranger_is_reported_once_a_second),
 		cmocka_unit_test(
 			forged_replayed_and_reflected_probes_do_nothing),
