@@ -63,7 +63,8 @@ hptunctl_src         := $(wildcard tools/hptunctl/*.c tools/*.c)
 built    := $(foreach p,$(programs),$(if $(filter %/main.c,$($(p)_src)),$(B)/$(p)))
 
 unit_src    := $(wildcard tests/unit/test_*.c)
-sim_src     := $(wildcard tests/sim/*.c)
+# The virtual internet, which unit tests and fuzzers use, too.
+sim_src     := $(addprefix tests/sim/,net.c nat.c world.c)
 unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c)) $(sim_src)
 unit_bin    := $(unit_src:%.c=$(B)/%)
 fuzz_src    := $(wildcard tests/fuzz/fuzz_*.c)

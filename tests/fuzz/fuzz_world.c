@@ -88,8 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(sim_world_wait(&w.nodes[0], "bob", HP_PEER_DIRECT, 5 * HP_S));
 	sim_world_run(&w, HP_S);
 	segments(stranger, &w, data, size);
-	sim_world_packet(&w.nodes[0], &w.nodes[1], 1);
-	sim_world_packet(&w.nodes[1], &w.nodes[0], 2);
+	sim_world_packet(&w.nodes[0], &w.nodes[1]);
+	sim_world_packet(&w.nodes[1], &w.nodes[0]);
 	sim_world_run(&w, HP_S);
 	assert(w.nodes[0].delivered == 1 && w.nodes[1].delivered == 1);
 	assert(!w.nodes[0].bad && !w.nodes[1].bad);

@@ -5,65 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/heap.h"
+#include "../sim/net_impl.h"
 
 #define DEFAULT_TTL 64
-#define PORT_FIRST 1024
-#define PORT_COUNT (65536 - PORT_FIRST)
 
-/* One entry of a NAT: inner endpoint <-> external port, toward @remote. */
-struct mapping {
-	struct hp_addr inner;
-	struct hp_addr remote;	/* as far as the mapping kind looks at it */
-	uint16_t port;
-	uint64_t used_ns;
-	bool poisoned;		/* made from outside: blocks, never forwards */
-	struct hp_addr *sent;	/* endpoints sent to, for filtering */
-	size_t n_sent;
-	struct mapping *next;
-};
-
-struct sim_nat {
-	struct sim *sim;
-	struct sim_nat_config cfg;
-	struct sim_nat *outside;
-	struct hp_addr external;
-	struct mapping *mappings;
-	uint16_t next_port;
-	struct sim_nat *next;
-};
-
-struct sim_host {
-	struct sim *sim;
-	struct sim_nat *behind;
-	struct hp_addr addr;
-	struct sim_link link;
-	struct sim_program program;
-	bool running;
-	bool down;
-	uint64_t received;
-	struct sim_host *next;
-};
-
-/* A datagram under way to @to. */
+/* A datagram under way. What happens when its time comes: it gets to @host, or
+ * to @nat, from inside (@up) or from outside.
+ */
 struct flight {
 	struct hp_timer timer;
-	uint64_t seq;
-	struct sim_host *to;
+	uint64_t id;
+	struct sim_host *sender;
+	struct sim_host *host;
+	struct sim_nat *nat;
+	bool up;
+	int ttl;
 	struct hp_addr from;
-	struct hp_addr dst;
+	struct hp_addr to;
 	size_t len;
 	uint8_t buf[];
-};
-
-struct sim {
-	uint64_t now_ns;
-	uint64_t seq;
-	struct hp_heap flights;
-	struct hp_rng_seeded seeded;
-	struct hp_rng rng;
-	struct sim_nat *nats;
-	struct sim_host *hosts;
 };
 
 struct sim *sim_new(uint64_t seed)
@@ -72,19 +32,9 @@ struct sim *sim_new(uint64_t seed)
 
 	assert(s);
 	s->now_ns = HP_S;
+	s->hops = 2;
 	hp_rng_seeded_init(&s->seeded, seed, &s->rng);
 	return s;
-}
-
-void sim_nat_flush(struct sim_nat *n)
-{
-	struct mapping *m;
-
-	while ((m = n->mappings)) {
-		n->mappings = m->next;
-		free(m->sent);
-		free(m);
-	}
 }
 
 void sim_free(struct sim *s)
@@ -118,7 +68,18 @@ const struct hp_rng *sim_rng(struct sim *s)
 	return &s->rng;
 }
 
-static struct hp_addr ip_of(const char *text)
+void sim_set_hops(struct sim *s, unsigned int hops)
+{
+	s->hops = hops;
+}
+
+void sim_observe(struct sim *s, sim_see_fn *see, void *ctx)
+{
+	s->see = see;
+	s->see_ctx = ctx;
+}
+
+struct hp_addr sim_ip_of(const char *text)
 {
 	struct hp_addr a;
 	enum hp_err err = hp_addr_parse(text, 0, &a, NULL);
@@ -126,28 +87,6 @@ static struct hp_addr ip_of(const char *text)
 	assert(err == HP_OK);
 	(void)err;
 	return a;
-}
-
-struct sim_nat *sim_nat_new(struct sim *s, const struct sim_nat_config *cfg,
-			    struct sim_nat *outside, const char *external_ip)
-{
-	struct sim_nat *n = calloc(1, sizeof(*n));
-
-	assert(n);
-	n->sim = s;
-	n->cfg = *cfg;
-	n->outside = outside;
-	n->external = ip_of(external_ip);
-	n->next_port = (uint16_t)(PORT_FIRST + hp_rng_below(&s->rng, 30000));
-	n->next = s->nats;
-	s->nats = n;
-	return n;
-}
-
-void sim_nat_renumber(struct sim_nat *n, const char *external_ip)
-{
-	sim_nat_flush(n);
-	n->external = ip_of(external_ip);
 }
 
 struct sim_host *sim_host_new(struct sim *s, struct sim_nat *behind,
@@ -158,7 +97,8 @@ struct sim_host *sim_host_new(struct sim *s, struct sim_nat *behind,
 	assert(h);
 	h->sim = s;
 	h->behind = behind;
-	h->addr = ip_of(ip);
+	if (ip)
+		sim_host_renumber(h, ip);
 	if (link)
 		h->link = *link;
 	h->next = s->hosts;
@@ -180,15 +120,25 @@ void sim_host_down(struct sim_host *h, bool down)
 
 void sim_host_renumber(struct sim_host *h, const char *ip)
 {
-	h->addr = ip_of(ip);
+	struct hp_addr a = sim_ip_of(ip);
+
+	h->addr[a.family == HP_AF_6] = a;
+}
+
+struct hp_addr sim_host_addr_of(const struct sim_host *h,
+				enum hp_family family, uint16_t port)
+{
+	struct hp_addr a = h->addr[family == HP_AF_6];
+
+	if (a.family)
+		a.port = port;
+	return a;
 }
 
 struct hp_addr sim_host_addr(const struct sim_host *h, uint16_t port)
 {
-	struct hp_addr a = h->addr;
-
-	a.port = port;
-	return a;
+	return sim_host_addr_of(h, h->addr[0].family ? HP_AF_4 : HP_AF_6,
+				port);
 }
 
 uint64_t sim_host_received(const struct sim_host *h)
@@ -196,267 +146,220 @@ uint64_t sim_host_received(const struct sim_host *h)
 	return h->received;
 }
 
-/* ---- NAT ------------------------------------------------------------- */
+/* ---- where an address is --------------------------------------------- */
 
-static bool expired(const struct sim_nat *n, const struct mapping *m)
+static bool host_has(const struct sim_host *h, const struct hp_addr *a)
 {
-	return n->cfg.lifetime_ns &&
-	       n->sim->now_ns > m->used_ns + n->cfg.lifetime_ns;
-}
-
-static void expire(struct sim_nat *n)
-{
-	for (struct mapping **at = &n->mappings; *at;) {
-		struct mapping *m = *at;
-
-		if (!expired(n, m)) {
-			at = &m->next;
-			continue;
-		}
-		*at = m->next;
-		free(m->sent);
-		free(m);
-	}
-}
-
-/* What of @remote the NAT's kind of mapping looks at. */
-static struct hp_addr mapping_key(const struct sim_nat *n,
-				  const struct hp_addr *remote)
-{
-	struct hp_addr key = *remote;
-
-	if (n->cfg.mapping == SIM_EIM)
-		return (struct hp_addr){ 0 };
-	if (n->cfg.mapping == SIM_ADM)
-		key.port = 0;
-	return key;
-}
-
-/* Linux looks at whole flows: a port is taken only toward one remote. */
-static bool port_taken(const struct sim_nat *n, uint16_t port,
-		       const struct hp_addr *remote)
-{
-	for (const struct mapping *m = n->mappings; m; m = m->next) {
-		if (m->port != port)
-			continue;
-		if (!m->poisoned || hp_addr_eq(&m->remote, remote))
-			return true;
-	}
-	return false;
-}
-
-static uint16_t port_choose(struct sim_nat *n, uint16_t inner,
-			    const struct hp_addr *remote)
-{
-	uint16_t port = inner;
-
-	for (unsigned int tries = 0; tries < PORT_COUNT; tries++) {
-		if (n->cfg.ports == SIM_SEQUENTIAL) {
-			n->next_port = (uint16_t)(n->next_port +
-						  (n->cfg.stride ?
-						   n->cfg.stride : 1));
-			if (n->next_port < PORT_FIRST)
-				n->next_port += PORT_FIRST;
-			port = n->next_port;
-		} else if (n->cfg.ports == SIM_RANDOM || tries) {
-			port = (uint16_t)(PORT_FIRST +
-				hp_rng_below(&n->sim->rng, PORT_COUNT));
-		}
-		if (!port_taken(n, port, remote))
-			break;
-	}
-	return port;
-}
-
-static struct mapping *mapping_add(struct sim_nat *n,
-				   const struct hp_addr *inner,
-				   const struct hp_addr *remote, uint16_t port)
-{
-	struct mapping *m = calloc(1, sizeof(*m));
-
-	assert(m);
-	m->inner = *inner;
-	m->remote = *remote;
-	m->port = port;
-	m->used_ns = n->sim->now_ns;
-	m->next = n->mappings;
-	n->mappings = m;
-	return m;
-}
-
-static void mapping_sent(struct mapping *m, const struct hp_addr *to)
-{
-	for (size_t i = 0; i < m->n_sent; i++)
-		if (hp_addr_eq(&m->sent[i], to))
-			return;
-	m->sent = reallocarray(m->sent, m->n_sent + 1, sizeof(*m->sent));
-	assert(m->sent);
-	m->sent[m->n_sent++] = *to;
-}
-
-/* The external endpoint that @inner gets toward @remote. */
-static struct hp_addr nat_out(struct sim_nat *n, const struct hp_addr *inner,
-			      const struct hp_addr *remote)
-{
-	struct hp_addr key = mapping_key(n, remote);
-	struct hp_addr out = n->external;
-	struct mapping *m;
-
-	expire(n);
-	for (m = n->mappings; m; m = m->next)
-		if (!m->poisoned && hp_addr_eq(&m->inner, inner) &&
-		    hp_addr_eq(&m->remote, &key))
-			break;
-	if (!m)
-		m = mapping_add(n, inner, &key,
-				port_choose(n, inner->port, remote));
-	m->used_ns = n->sim->now_ns;
-	mapping_sent(m, remote);
-	out.port = m->port;
-	return out;
-}
-
-static bool filter_passes(const struct sim_nat *n, const struct mapping *m,
-			  const struct hp_addr *from)
-{
-	if (n->cfg.filtering == SIM_EIF)
-		return true;
-	for (size_t i = 0; i < m->n_sent; i++)
-		if (hp_addr_eq(&m->sent[i], from) ||
-		    (n->cfg.filtering == SIM_ADF &&
-		     hp_addr_same_ip(&m->sent[i], from)))
-			return true;
-	return false;
-}
-
-/* The inner endpoint for a datagram to the external @port; false: dropped. */
-static bool nat_in(struct sim_nat *n, const struct hp_addr *from,
-		   uint16_t port, struct hp_addr *inner)
-{
-	expire(n);
-	for (struct mapping *m = n->mappings; m; m = m->next) {
-		if (m->port == port && !m->poisoned &&
-		    filter_passes(n, m, from)) {
-			*inner = m->inner;
-			return true;
-		}
-	}
-	if (n->cfg.poison && !port_taken(n, port, from))
-		mapping_add(n, &n->external, from, port)->poisoned = true;
-	return false;
-}
-
-/* ---- the way of a datagram ------------------------------------------- */
-
-static bool chance(struct sim *s, unsigned int ppm)
-{
-	return ppm && hp_rng_below(&s->rng, 1000000) < ppm;
-}
-
-static uint64_t link_delay(struct sim *s, const struct sim_link *l)
-{
-	uint64_t d = l->delay_ns;
-
-	if (l->jitter_ns)
-		d += hp_rng_u64(&s->rng) % l->jitter_ns;
-	return d;
-}
-
-static void fly(struct sim_host *h, struct sim_host *to,
-		const struct hp_addr *from, const struct hp_addr *dst,
-		const uint8_t *buf, size_t len)
-{
-	struct sim *s = h->sim;
-	struct flight *f = calloc(1, sizeof(*f) + len);
-	uint64_t delay = link_delay(s, &h->link) + link_delay(s, &to->link);
-	enum hp_err err = hp_heap_reserve(&s->flights, s->flights.n + 1);
-
-	assert(f && err == HP_OK);
-	(void)err;
-	f->seq = s->seq++;
-	f->to = to;
-	f->from = *from;
-	f->dst = *dst;
-	f->len = len;
-	memcpy(f->buf, buf, len);
-	/* one nanosecond apart, so that equal delays keep their order */
-	hp_heap_set(&s->flights, &f->timer, s->now_ns + delay + f->seq % 1000);
+	return hp_addr_same_ip(&h->addr[a->family == HP_AF_6], a);
 }
 
 static struct sim_host *host_at(struct sim *s, const struct sim_nat *net,
 				const struct hp_addr *to)
 {
 	for (struct sim_host *h = s->hosts; h; h = h->next)
-		if (h->behind == net && hp_addr_same_ip(&h->addr, to))
+		if (h->behind == net && host_has(h, to))
 			return h;
 	return NULL;
 }
 
-static struct sim_nat *nat_at(struct sim *s, const struct sim_nat *net,
+/* The router on @net through which @h is reached without translation. */
+static struct sim_nat *routed_to(struct sim_nat *net, const struct sim_host *h,
+				 enum hp_family family)
+{
+	struct sim_nat *r = h->behind;
+
+	while (r && !nat_translates(r, family) && r->outside != net)
+		r = r->outside;
+	return r && !nat_translates(r, family) ? r : NULL;
+}
+
+static struct sim_nat *nat_at(struct sim *s, struct sim_nat *net,
 			      const struct hp_addr *to)
 {
+	struct sim_nat *r = NULL;
+
 	for (struct sim_nat *n = s->nats; n; n = n->next)
-		if (n->outside == net && hp_addr_same_ip(&n->external, to))
+		if (n->outside == net && nat_translates(n, to->family) &&
+		    hp_addr_same_ip(&n->external, to))
 			return n;
-	return NULL;
+	for (struct sim_host *h = s->hosts; h && !r; h = h->next)
+		if (host_has(h, to))
+			r = routed_to(net, h, to->family);
+	return r;
 }
 
-/* Within @net, looking inward: the host that gets it, with the address it is
- * sent to then; NULL: dropped.
- */
-static struct sim_host *inward(struct sim *s, struct sim_nat *net,
-			       const struct hp_addr *from, struct hp_addr *to,
-			       int *ttl)
+/* ---- the way of a datagram ------------------------------------------- */
+
+static void see(struct sim *s, const struct flight *f, enum sim_fate fate)
 {
-	struct sim_host *h;
+	const struct sim_sight sight = {
+		.id = f->id,
+		.fate = fate,
+		.host = f->sender,
+		.at = fate == SIM_ARRIVED ? f->host : NULL,
+		.from = f->from,
+		.to = f->to,
+		.ttl = f->ttl,
+		.buf = f->buf,
+		.len = f->len,
+	};
 
-	while (!(h = host_at(s, net, to))) {
-		struct sim_nat *n = nat_at(s, net, to);
-
-		/* The router's own stack sees the datagram even at TTL 1. */
-		if (!n || *ttl <= 0 || !nat_in(n, from, to->port, to))
-			return NULL;
-		if (--*ttl <= 0)
-			return NULL;
-		net = n;
-	}
-	return h;
+	if (s->see)
+		s->see(s->see_ctx, &sight);
 }
 
-void sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
+static void end(struct sim *s, struct flight *f, enum sim_fate fate)
+{
+	see(s, f, fate);
+	free(f);
+}
+
+static bool chance(struct sim *s, unsigned int ppm)
+{
+	return ppm && hp_rng_below(&s->rng, 1000000) < ppm;
+}
+
+/* Adds a crossing of @l to the time under way. */
+static enum sim_fate cross(struct sim *s, const struct flight *f,
+			   const struct sim_link *l, uint64_t *delay_ns)
+{
+	size_t ip_len = f->len + (f->to.family == HP_AF_6 ? 48 : 28);
+
+	if (l->mtu && ip_len > l->mtu)
+		return SIM_TOO_LONG;
+	if (chance(s, l->loss_ppm))
+		return SIM_LOST;
+	*delay_ns += l->delay_ns;
+	if (l->jitter_ns)
+		*delay_ns += hp_rng_u64(&s->rng) % l->jitter_ns;
+	return SIM_ARRIVED;
+}
+
+static void schedule(struct sim *s, struct flight *f, uint64_t delay_ns)
+{
+	enum hp_err err = hp_heap_reserve(&s->flights, s->flights.n + 1);
+
+	assert(err == HP_OK);
+	(void)err;
+	/* one nanosecond apart, so that equal delays keep their order */
+	hp_heap_set(&s->flights, &f->timer,
+		    s->now_ns + delay_ns + s->seq++ % 1000);
+}
+
+/* On @net, having left by @link (NULL: it came from above): to whom next. */
+static void pass(struct sim *s, struct flight *f, struct sim_nat *net,
+		 const struct sim_link *link)
+{
+	enum sim_fate fate = SIM_ARRIVED;
+	uint64_t delay_ns = 0;
+
+	f->up = false;
+	f->nat = NULL;
+	f->host = host_at(s, net, &f->to);
+	if (!f->host)
+		f->nat = nat_at(s, net, &f->to);
+	if (link)
+		fate = cross(s, f, link, &delay_ns);
+	if (fate == SIM_ARRIVED && !net && (f->ttl -= (int)s->hops) <= 0)
+		fate = SIM_TTL;
+	if (fate == SIM_ARRIVED && f->host)
+		fate = cross(s, f, &f->host->link, &delay_ns);
+	else if (fate == SIM_ARRIVED && f->nat)
+		fate = cross(s, f, &f->nat->link, &delay_ns);
+	else if (fate == SIM_ARRIVED && net) {
+		f->up = true;
+		f->nat = net;
+	} else if (fate == SIM_ARRIVED) {
+		fate = SIM_NOWHERE;
+	}
+	if (fate == SIM_ARRIVED)
+		schedule(s, f, delay_ns);
+	else
+		end(s, f, fate);
+}
+
+static void reach_nat(struct sim *s, struct flight *f)
+{
+	struct sim_nat *n = f->nat;
+	bool hair = f->up && nat_translates(n, f->to.family) &&
+		    hp_addr_same_ip(&n->external, &f->to);
+	enum sim_fate fate = SIM_ARRIVED;
+
+	if (f->up) {
+		if (--f->ttl <= 0)
+			fate = SIM_TTL;
+		else if (hair && !n->cfg.hairpin)
+			fate = SIM_NO_HAIRPIN;
+		else
+			fate = nat_out(n, &f->from, &f->to);
+	}
+	/* The router's own stack sees what comes even with its last hop. */
+	if (fate == SIM_ARRIVED && (!f->up || hair)) {
+		fate = nat_in(n, &f->from, &f->to);
+		if (fate == SIM_ARRIVED && !hair && --f->ttl <= 0)
+			fate = SIM_TTL;
+	}
+	if (fate != SIM_ARRIVED)
+		end(s, f, fate);
+	else if (f->up && !hair)
+		pass(s, f, n->outside, &n->link);
+	else
+		pass(s, f, n, NULL);
+}
+
+static void reach_host(struct sim *s, struct flight *f)
+{
+	struct sim_host *h = f->host;
+
+	if (!h->running || h->down || !host_has(h, &f->to)) {
+		end(s, f, SIM_NOWHERE);
+		return;
+	}
+	h->received++;
+	see(s, f, SIM_ARRIVED);
+	h->program.recv(h->program.ctx, &f->from, &f->to, f->buf, f->len);
+	free(f);
+}
+
+static struct flight *flight_new(struct sim_host *h, const struct hp_addr *from,
+				 const struct hp_addr *to, int ttl,
+				 const uint8_t *buf, size_t len)
+{
+	struct flight *f = calloc(1, sizeof(*f) + len);
+
+	assert(f);
+	f->id = h->sim->seq++;
+	f->sender = h;
+	f->from = *from;
+	f->to = *to;
+	f->ttl = ttl ? ttl : DEFAULT_TTL;
+	f->len = len;
+	memcpy(f->buf, buf, len);
+	return f;
+}
+
+bool sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
 	      int ttl, const uint8_t *buf, size_t len)
 {
+	struct hp_addr from = sim_host_addr_of(h, to->family, port);
+	unsigned int dup_ppm = h->link.dup_ppm;
 	struct sim *s = h->sim;
-	struct sim_nat *net = h->behind;
-	struct hp_addr from = sim_host_addr(h, port);
-	struct hp_addr dst = *to;
-	struct sim_host *target;
+	struct flight *f;
 
-	if (!ttl)
-		ttl = DEFAULT_TTL;
-	while (net && !host_at(s, net, &dst) && !nat_at(s, net, &dst)) {
-		bool hair = hp_addr_same_ip(&net->external, &dst);
-
-		if (--ttl <= 0 || (hair && !net->cfg.hairpin))
-			return;
-		from = nat_out(net, &from, &dst);
-		if (hair) {
-			if (!nat_in(net, &from, dst.port, &dst))
-				return;
-			break;
-		}
-		net = net->outside;
+	if (!from.family)
+		return false;
+	for (const struct sim_nat *n = h->behind; n; n = n->outside)
+		dup_ppm += n->link.dup_ppm;
+	for (bool again = true; again;) {
+		again = chance(s, dup_ppm);
+		f = flight_new(h, &from, to, ttl, buf, len);
+		see(s, f, SIM_SENT);
+		if (h->down)
+			end(s, f, SIM_NOWHERE);
+		else
+			pass(s, f, h->behind, &h->link);
 	}
-	/* two hops of the public net */
-	if (!net && h->behind && (ttl -= 2) <= 0)
-		return;
-	target = inward(s, net, &from, &dst, &ttl);
-	if (!target || h->down || chance(s, h->link.loss_ppm) ||
-	    chance(s, target->link.loss_ppm))
-		return;
-	fly(h, target, &from, &dst, buf, len);
-	if (chance(s, h->link.dup_ppm))
-		fly(h, target, &from, &dst, buf, len);
+	return true;
 }
 
 /* ---- time ------------------------------------------------------------ */
@@ -478,14 +381,11 @@ static void arrive(struct sim *s)
 
 	while ((t = hp_heap_pop(&s->flights, s->now_ns))) {
 		struct flight *f = hp_container_of(t, struct flight, timer);
-		struct sim_host *h = f->to;
 
-		if (h->running && !h->down) {
-			h->received++;
-			h->program.recv(h->program.ctx, &f->from, &f->dst,
-					f->buf, f->len);
-		}
-		free(f);
+		if (f->nat)
+			reach_nat(s, f);
+		else
+			reach_host(s, f);
 	}
 }
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A virtual internet with a virtual clock: hosts, NATs in the terms of RFC
- * 4787, links with delay, loss and duplication. It carries datagrams and knows
- * nothing of what is in them. One seed gives one run, to the last byte.
+ * 4787, firewalls, links with delay, loss and duplication. It carries
+ * datagrams and knows nothing of what is in them. One seed gives one run, to
+ * the last byte.
  *
  *	host --- NAT ---+
  *	host --- NAT ---+--- the public net --- host (a server)
  *	host -----------+
  *	host --- NAT --- NAT (carrier grade) ---+
+ *
+ * Every host and every NAT hangs by a link of its own on the net above it. A
+ * datagram is judged by a NAT at the moment it gets there, not when it leaves.
  */
 #ifndef SIM_NET_H
 #define SIM_NET_H
@@ -28,6 +32,7 @@ enum sim_mapping {
 	SIM_EIM,	/* one port for all destinations */
 	SIM_ADM,	/* one for each destination address */
 	SIM_APDM,	/* one for each destination address and port */
+	SIM_ROUTED,	/* translates nothing: a stateful firewall */
 };
 
 enum sim_filtering {
@@ -37,27 +42,34 @@ enum sim_filtering {
 };
 
 enum sim_ports {
-	SIM_PRESERVE,	/* the inner port where it is free */
+	SIM_PRESERVE,	/* the inner port where no other mapping has it */
+	SIM_OVERLOAD,	/* the inner port unless a flow to the same place has
+			 * it: Linux, which looks at whole flows */
 	SIM_SEQUENTIAL,	/* the next one, by a stride */
 	SIM_RANDOM,
+	SIM_BLOCK,	/* random in the subscriber's own block (RFC 7422) */
 };
 
 /**
  * struct sim_nat_config - What kind of NAT
+ * @filtering6:  of IPv6, which is never translated; SIM_EIF: unfiltered
  * @lifetime_ns: of a mapping without outbound traffic; 0: for ever
- * @poison:      an unsolicited datagram leaves an entry behind, so that a
- *               port-preserving NAT gives our later flow to the same place
- *               another port (Linux conntrack with an open INPUT chain)
+ * @poison:      an unsolicited datagram leaves an entry behind, so that our
+ *               later flow to the same place gets another port (Linux
+ *               conntrack with an open INPUT chain)
  * @stride:      for SIM_SEQUENTIAL
+ * @block:       ports of a subscriber, for SIM_BLOCK
  */
 struct sim_nat_config {
 	enum sim_mapping mapping;
 	enum sim_filtering filtering;
+	enum sim_filtering filtering6;
 	enum sim_ports ports;
 	bool hairpin;
 	bool poison;
 	uint64_t lifetime_ns;
 	unsigned int stride;
+	unsigned int block;
 };
 
 /* A link's character; all zero is a perfect, immediate link. */
@@ -66,6 +78,7 @@ struct sim_link {
 	uint64_t jitter_ns;	/* added, uniform: reorders */
 	unsigned int loss_ppm;
 	unsigned int dup_ppm;
+	unsigned int mtu;	/* of IP packets; 0: any */
 };
 
 /* @buf is the receiver's to change for the length of the call. */
@@ -79,34 +92,82 @@ struct sim_program {
 	void *ctx;
 };
 
+enum sim_fate {
+	SIM_SENT,	/* not a fate yet: it leaves */
+	SIM_ARRIVED,
+	SIM_LOST,
+	SIM_FILTERED,	/* by a NAT or firewall that did not expect it */
+	SIM_TTL,	/* hops used up */
+	SIM_TOO_LONG,	/* for a link's MTU */
+	SIM_NOWHERE,	/* nobody has that address, or he is down */
+	SIM_NO_HAIRPIN,
+	SIM_NO_PORT,	/* the NAT has none left */
+};
+
+/**
+ * struct sim_sight - What an observer sees of a datagram
+ * @id:   the same from SIM_SENT to its fate
+ * @host: who sent it
+ * @at:   who got it (SIM_ARRIVED)
+ * @from, @to: as they are at this place
+ */
+struct sim_sight {
+	uint64_t id;
+	enum sim_fate fate;
+	const struct sim_host *host;
+	const struct sim_host *at;
+	struct hp_addr from;
+	struct hp_addr to;
+	int ttl;
+	const uint8_t *buf;
+	size_t len;
+};
+
+typedef void sim_see_fn(void *ctx, const struct sim_sight *s);
+
 struct sim *sim_new(uint64_t seed);
 void sim_free(struct sim *s);
 uint64_t sim_now(const struct sim *s);
 const struct hp_rng *sim_rng(struct sim *s);
+/* Routers between any two on the public net; 2 at first. */
+void sim_set_hops(struct sim *s, unsigned int hops);
+/* @see is told of every datagram; it may send, and change nothing else. */
+void sim_observe(struct sim *s, sim_see_fn *see, void *ctx);
 
-/* @outside: the network its external address lives in (NULL: the public net).
- * @lan: its inside, for hosts; any prefix, may be the same in many NATs.
+/* @outside: the net its external address lives in (NULL: the public net).
+ * @external_ip: may be NULL for SIM_ROUTED.
  */
 struct sim_nat *sim_nat_new(struct sim *s, const struct sim_nat_config *cfg,
 			    struct sim_nat *outside, const char *external_ip);
+void sim_nat_link(struct sim_nat *n, const struct sim_link *link);
+const struct sim_nat_config *sim_nat_config(const struct sim_nat *n);
 /* Forgets all mappings, as a reboot or a conntrack flush does. */
 void sim_nat_flush(struct sim_nat *n);
 /* Another external address from now on, and no mappings. */
 void sim_nat_renumber(struct sim_nat *n, const char *external_ip);
+/* Mappings that live now. */
+size_t sim_nat_count(struct sim_nat *n);
 
-/* @behind NULL: on the public net. */
+/* @behind NULL: on the public net. @ip: IPv4 or IPv6, or NULL. */
 struct sim_host *sim_host_new(struct sim *s, struct sim_nat *behind,
 			      const char *ip, const struct sim_link *link);
 void sim_host_run(struct sim_host *h, const struct sim_program *p);
 /* Unplugged: nothing goes out or comes in. */
 void sim_host_down(struct sim_host *h, bool down);
+/* Sets the address of the family of @ip. */
 void sim_host_renumber(struct sim_host *h, const char *ip);
+/* Its address of @family; none when it has no such. */
+struct hp_addr sim_host_addr_of(const struct sim_host *h,
+				enum hp_family family, uint16_t port);
+/* The IPv4 one if there is one, else the IPv6 one. */
 struct hp_addr sim_host_addr(const struct sim_host *h, uint16_t port);
 
-/* A datagram leaves @h from @port. @ttl 0: 64. */
-void sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
+/* A datagram leaves @h from @port. @ttl 0: 64. False: @h has no address of
+ * that family.
+ */
+bool sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
 	      int ttl, const uint8_t *buf, size_t len);
-/* Datagrams and bytes that reached @h so far. */
+/* Datagrams that reached @h so far. */
 uint64_t sim_host_received(const struct sim_host *h);
 
 /* Lets time pass until @until_ns, or until @done says true (may be NULL).

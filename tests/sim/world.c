@@ -2,17 +2,20 @@
 #include "../sim/world.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "base/datagram.h"
 #include "base/pkt.h"
 #include "meet/registry.h"
 #include "member/judge.h"
 #include "punch/candidates.h"
 
 #define INNER_LEN 60
+#define INNER_MAX 1408
 #define WALL_S 1800000000u
 
 /* ---- the server ------------------------------------------------------- */
@@ -22,6 +25,9 @@ static void registry_send(void *ctx, const struct hp_path *to,
 {
 	struct sim_world *w = ctx;
 
+	if (hp_addr_eq(&to->remote, &w->asked_by) &&
+	    hp_datagram_kind(buf, len) == HP_DGRAM_MEET)
+		w->replied_len += len;
 	sim_send(w->server, (uint16_t)(HP_SERVER_PORT + (to->sock & 1)),
 		 &to->remote, 0, buf, len);
 }
@@ -36,7 +42,12 @@ static void server_recv(void *ctx, const struct hp_addr *from,
 
 	path.local.port = 0;
 	path.sock = to->port != HP_SERVER_PORT;
+	w->asked_by = *from;
+	w->asked_len = len;
+	w->replied_len = 0;
 	hp_registry_rx(w->registry, &path, buf, len, sim_now(w->sim));
+	w->amplified += w->replied_len > w->asked_len;
+	w->asked_by = (struct hp_addr){ 0 };
 }
 
 static uint64_t server_deadline(void *ctx)
@@ -87,20 +98,50 @@ static void node_out(void *ctx, const struct hp_path *path, int ttl,
 	struct sim_world_node *x = ctx;
 
 	x->sent++;
-	sim_send(x->host, WORLD_PORT, &path->remote, ttl, buf, len);
+	if (!sim_send(x->host, x->port, &path->remote, ttl, buf, len))
+		hp_node_send_failed(x->node, path, ENETUNREACH,
+				    sim_now(x->world->sim));
 }
 
-/* What sim_world_packet() made must arrive as it was. */
+static const uint8_t *overlay_of(const struct sim_world_node *x)
+{
+	return x->id.cert.grant.overlay.ip;
+}
+
+static struct sim_world_node *node_named(struct sim_world *w, const char *name)
+{
+	for (unsigned int i = 0; i < w->n_nodes; i++)
+		if (!strcmp(w->nodes[i].id.cert.grant.name, name))
+			return &w->nodes[i];
+	return NULL;
+}
+
+/* What sim_world_packet_of() made must arrive as it was, and once. */
 static void node_deliver(void *ctx, const char *peer, struct hp_pkt *inner)
 {
 	struct sim_world_node *x = ctx;
-	bool good = inner->len == INNER_LEN && peer[0];
+	struct sim_world_node *from = node_named(x->world, peer);
+	const uint8_t *ip = inner->data;
+	struct sim_stream *s;
+	uint32_t number;
+	bool good = from && inner->len >= WORLD_INNER_MIN &&
+		    hp_get_be16(ip + 2) == inner->len &&
+		    !memcmp(ip + 12, overlay_of(from), 4) &&
+		    !memcmp(ip + 16, overlay_of(x), 4);
 
-	for (size_t i = 24; good && i < INNER_LEN; i++)
-		good = inner->data[i] == (uint8_t)i;
-	x->delivered += good;
-	x->bad += !good;
-	x->last_ns = sim_now(x->world->sim);
+	number = good ? hp_get_be32(ip + 20) : 0;
+	for (size_t i = 24; good && i < inner->len; i++)
+		good = ip[i] == (uint8_t)(i + number);
+	if (!good || number >= WORLD_PACKETS) {
+		x->bad++;
+		return;
+	}
+	s = &x->from[from - x->world->nodes];
+	x->twice += s->seen[number / 8] >> number % 8 & 1;
+	s->seen[number / 8] |= (uint8_t)(1u << number % 8);
+	s->delivered++;
+	s->last_ns = sim_now(x->world->sim);
+	x->delivered++;
 }
 
 static void node_saw(void *ctx, const struct hp_node_event *ev)
@@ -153,14 +194,16 @@ static void node_tick(void *ctx)
 
 void sim_world_tell_interfaces(struct sim_world_node *x)
 {
-	struct hp_ifaddr a = {
-		.name = "eth0",
-		.flags = HP_IF_UP,
-		.bits = 24,
-		.addr = sim_host_addr(x->host, 0),
+	struct hp_ifaddr a[2] = {
+		{ .name = "eth0", .flags = HP_IF_UP, .bits = 24,
+		  .addr = sim_host_addr_of(x->host, HP_AF_4, 0) },
+		{ .name = "eth0", .flags = HP_IF_UP, .bits = 64,
+		  .addr = sim_host_addr_of(x->host, HP_AF_6, 0) },
 	};
+	bool only6 = !a[0].addr.family;
+	size_t n = (size_t)!only6 + (a[1].addr.family != HP_AF_NONE);
 
-	hp_node_set_interfaces(x->node, &a, 1, sim_now(x->world->sim));
+	hp_node_set_interfaces(x->node, a + only6, n, sim_now(x->world->sim));
 }
 
 static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
@@ -186,13 +229,17 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 
 	hp_rng_seeded_init(&x->seeded, hp_rng_u64(sim_rng(w->sim)), &cfg.rng);
 	strcpy(cfg.servers[0].name, "sim:8888");
-	cfg.servers[0].addr4 = sim_host_addr(w->server, HP_SERVER_PORT);
+	cfg.servers[0].addr4 = sim_host_addr_of(w->server, HP_AF_4,
+						HP_SERVER_PORT);
+	cfg.servers[0].addr6 = sim_host_addr_of(w->server, HP_AF_6,
+						HP_SERVER_PORT);
+	x->runs++;
 	err = hp_node_new(&cfg, &x->node);
 	assert(err == HP_OK);
 	(void)err;
 	sim_host_run(x->host, &program);
 	sim_world_tell_interfaces(x);
-	hp_node_start(x->node, WORLD_PORT, WALL_S, sim_now(w->sim));
+	hp_node_start(x->node, x->port, WALL_S, sim_now(w->sim));
 }
 
 static void node_identity(struct sim_world_node *x, const char *name,
@@ -220,11 +267,27 @@ struct sim_world_node *sim_world_add(struct sim_world *w, const char *name,
 			     struct sim_nat *nat, const char *ip,
 			     const struct sim_link *link)
 {
+	return sim_world_join(w, name, &(struct sim_site){
+				      .nat = nat,
+				      .ip4 = ip,
+				      .link = link,
+				      .port = WORLD_PORT });
+}
+
+struct sim_world_node *sim_world_join(struct sim_world *w, const char *name,
+				      const struct sim_site *site)
+{
 	struct sim_world_node *x = &w->nodes[w->n_nodes];
 
 	assert(w->n_nodes < WORLD_NODES);
 	x->world = w;
-	x->host = sim_host_new(w->sim, nat, ip, link);
+	x->port = site->port;
+	x->host = sim_host_new(w->sim, site->nat, site->ip4,
+			       site->nat ? NULL : site->link);
+	if (site->nat && site->link)
+		sim_nat_link(site->nat, site->link);
+	if (site->ip6)
+		sim_host_renumber(x->host, site->ip6);
 	node_identity(x, name, w->n_nodes++);
 	node_begin(x, NULL);
 	return x;
@@ -255,6 +318,7 @@ void sim_world_init(struct sim_world *w, uint64_t seed, bool relay)
 	hp_network_init(&w->net, "sim", &id, &w->root);
 	w->server = sim_host_new(w->sim, NULL, WORLD_SERVER,
 				 &(struct sim_link){ .delay_ns = 5 * HP_MS });
+	sim_host_renumber(w->server, WORLD_SERVER6);
 	sim_world_server_start(w);
 }
 
@@ -268,24 +332,41 @@ void sim_world_free(struct sim_world *w)
 	sim_free(w->sim);
 }
 
-void sim_world_packet(struct sim_world_node *a, struct sim_world_node *b, uint32_t n)
+const char *sim_world_name(const struct sim_world *w, const struct sim_host *h)
 {
-	uint8_t buf[HP_HEADROOM + INNER_LEN + HP_TAILROOM] = { 0 };
-	struct hp_pkt pkt = hp_pkt_of(buf, sizeof(buf), HP_HEADROOM,
-				      INNER_LEN);
+	for (unsigned int i = 0; i < w->n_nodes; i++)
+		if (w->nodes[i].host == h)
+			return w->nodes[i].id.cert.grant.name;
+	return h && h == w->server ? "server" : "?";
+}
+
+void sim_world_packet_of(struct sim_world_node *a, struct sim_world_node *b,
+			 size_t len)
+{
+	uint8_t buf[HP_HEADROOM + INNER_MAX + HP_TAILROOM] = { 0 };
+	struct hp_pkt pkt = hp_pkt_of(buf, sizeof(buf), HP_HEADROOM, len);
+	struct sim_stream *s = &b->from[a - a->world->nodes];
+	uint32_t number = s->sent++;
 	uint8_t *ip = pkt.data;
 
-	for (size_t i = 24; i < INNER_LEN; i++)
-		ip[i] = (uint8_t)i;
+	assert(len >= WORLD_INNER_MIN && len <= INNER_MAX);
+	assert(number < WORLD_PACKETS);
+	for (size_t i = 24; i < len; i++)
+		ip[i] = (uint8_t)(i + number);
 	ip[0] = 0x45;
-	hp_put_be16(ip + 2, INNER_LEN);
+	hp_put_be16(ip + 2, (uint16_t)len);
 	ip[8] = 64;
 	ip[9] = 253;
-	memcpy(ip + 12, a->id.cert.grant.overlay.ip, 4);
-	memcpy(ip + 16, b->id.cert.grant.overlay.ip, 4);
-	hp_put_be32(ip + 20, n);
+	memcpy(ip + 12, overlay_of(a), 4);
+	memcpy(ip + 16, overlay_of(b), 4);
+	hp_put_be32(ip + 20, number);
 	if (hp_node_tx(a->node, &pkt, sim_now(a->world->sim)) != HP_OK)
 		return; /* nobody has that address yet */
+}
+
+void sim_world_packet(struct sim_world_node *a, struct sim_world_node *b)
+{
+	sim_world_packet_of(a, b, INNER_LEN);
 }
 
 enum hp_peer_state sim_world_state(const struct sim_world_node *x, const char *peer)

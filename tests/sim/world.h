@@ -15,20 +15,35 @@
 #define WORLD_PORT 41641
 #define WORLD_NODES 8
 #define WORLD_SERVER "203.0.113.1"
+#define WORLD_SERVER6 "2001:db8:1::1"
+/* Inner packets from one node to another that are told apart. */
+#define WORLD_PACKETS 16384
+#define WORLD_INNER_MIN 28
 
 struct sim_world;
+
+/* Inner packets of one sender to one receiver. */
+struct sim_stream {
+	uint32_t sent;
+	uint32_t delivered;
+	uint64_t last_ns;	/* when the last one was delivered */
+	uint8_t seen[WORLD_PACKETS / 8];
+};
 
 /* One simulated node and what its shell saw. */
 struct sim_world_node {
 	struct sim_world *world;
 	struct sim_host *host;
+	uint16_t port;
+	unsigned int runs;	/* how often it was started */
 	struct hp_identity id;
 	struct hp_node *node;
 	struct hp_rng_seeded seeded;
 	uint64_t stamp;
 	unsigned int delivered;	/* inner packets, each once and unaltered */
-	unsigned int bad;	/* altered, or from a wrong source */
-	uint64_t last_ns;	/* when the last one was delivered */
+	unsigned int bad;	/* altered, of a wrong source, or not for us */
+	unsigned int twice;
+	struct sim_stream from[WORLD_NODES];
 	unsigned int gained;	/* HP_NODE_CERT events */
 	unsigned int enrolled;
 	unsigned int sent;	/* datagrams put on the wire */
@@ -43,6 +58,28 @@ struct sim_world {
 	struct sim_world_node nodes[WORLD_NODES];
 	unsigned int n_nodes;
 	bool relay;
+	/* The datagram that the server is looking at, and what went back to
+	 * its sender, but for STUN and what is relayed.
+	 */
+	struct hp_addr asked_by;
+	size_t asked_len;
+	size_t replied_len;
+	unsigned int amplified;	/* replies longer than the request */
+};
+
+/**
+ * struct sim_site - Where a node is
+ * @nat:  it is behind; NULL: on the public net
+ * @ip4, @ip6: its addresses; either may be NULL
+ * @link: of its site: of the NAT, when there is one; NULL: as it is
+ * @port: UDP
+ */
+struct sim_site {
+	struct sim_nat *nat;
+	const char *ip4;
+	const char *ip6;
+	const struct sim_link *link;
+	uint16_t port;
 };
 
 /* @seed drives everything. @relay: the server relays. */
@@ -55,17 +92,26 @@ void sim_world_server_start(struct sim_world *w);
 /* A member @name behind @nat (NULL: public) at @ip, started. The first one
  * holds the root key; the others have a certificate by an invite.
  */
+struct sim_world_node *sim_world_join(struct sim_world *w, const char *name,
+				      const struct sim_site *site);
+/* The same with an IPv4 address alone, at WORLD_PORT. */
 struct sim_world_node *sim_world_add(struct sim_world *w, const char *name,
 			     struct sim_nat *nat, const char *ip,
 			     const struct sim_link *link);
+/* "alice", "server", or "?". */
+const char *sim_world_name(const struct sim_world *w, const struct sim_host *h);
 /* The node dies without a word; a new run of it begins. */
 void sim_world_restart(struct sim_world_node *x);
 /* Stops without a word. */
 void sim_world_kill(struct sim_world_node *x);
 /* Tells the node its interface addresses, as netlink would. */
 void sim_world_tell_interfaces(struct sim_world_node *x);
-/* One inner packet from @a to @b, numbered @n. */
-void sim_world_packet(struct sim_world_node *a, struct sim_world_node *b, uint32_t n);
+/* One inner packet from @a to @b, the next number; of @len bytes, at least
+ * WORLD_INNER_MIN, in the second form.
+ */
+void sim_world_packet(struct sim_world_node *a, struct sim_world_node *b);
+void sim_world_packet_of(struct sim_world_node *a, struct sim_world_node *b,
+			 size_t len);
 enum hp_peer_state sim_world_state(const struct sim_world_node *x, const char *peer);
 /* Lets time pass for @ns. */
 void sim_world_run(struct sim_world *w, uint64_t ns);

@@ -68,8 +68,8 @@ static void packets_pass(struct pair *t)
 	unsigned int b = t->b->delivered;
 
 	for (uint32_t i = 0; i < 10; i++) {
-		sim_world_packet(t->a, t->b, i);
-		sim_world_packet(t->b, t->a, i);
+		sim_world_packet(t->a, t->b);
+		sim_world_packet(t->b, t->a);
 		sim_world_run(&t->w, 100 * HP_MS);
 	}
 	assert_int_equal(t->a->delivered - a, 10);
@@ -205,7 +205,7 @@ static void a_restarted_peer_is_met_again(void **state)
 	packets_pass(&t);
 	sim_world_restart(t.b);
 	for (uint32_t i = 0; i < 100; i++) {
-		sim_world_packet(t.a, t.b, i);
+		sim_world_packet(t.a, t.b);
 		sim_world_run(&t.w, 100 * HP_MS);
 	}
 	assert_int_equal(sim_world_state(t.a, "bob"), HP_PEER_DIRECT);
@@ -226,8 +226,8 @@ static void a_flushed_nat_is_recovered_from(void **state)
 	sim_nat_renumber(t.nat_b, "203.0.113.99");
 	before = t.a->delivered;
 	for (uint32_t i = 0; i < 30; i++) {
-		sim_world_packet(t.a, t.b, i);
-		sim_world_packet(t.b, t.a, i);
+		sim_world_packet(t.a, t.b);
+		sim_world_packet(t.b, t.a);
 		sim_world_run(&t.w, 100 * HP_MS);
 	}
 	assert_true(t.a->delivered > before);
@@ -349,7 +349,7 @@ static void a_revoked_peer_is_refused(void **state)
 					     sim_now(t.w.sim)), HP_OK);
 	assert_int_equal(sim_world_state(t.a, "bob"), HP_PEER_REFUSED);
 	t.b->delivered = 0;
-	sim_world_packet(t.a, t.b, 1);
+	sim_world_packet(t.a, t.b);
 	sim_world_run(&t.w, 5 * HP_S);
 	assert_int_equal(t.b->delivered, 0);
 	assert_int_equal(hp_node_set_revoked(t.a->node, list, len,
