@@ -341,6 +341,7 @@ static void send_offer(struct peer *p)
 	size_t len;
 
 	hp_node_record(n, &offer.record);
+	p->told_mapping = hp_node_mapping(n);
 	offer.has_init = wants_init(p) &&
 			 hp_wg_initiation_make(p->wg, n->now_ns,
 					       offer.init) == HP_OK;
@@ -370,6 +371,14 @@ void hp_peer_connect(struct peer *p)
 		send_offer(p);
 	}
 	hp_peer_update(p);
+}
+
+void hp_peer_tell_mapping(struct peer *p)
+{
+	if (p->epoch && !hp_path_set(&p->direct) &&
+	    p->told_mapping != HP_MAPPING_APDM &&
+	    hp_node_mapping(p->node) == HP_MAPPING_APDM)
+		hp_peer_connect(p);
 }
 
 static bool connected(const struct peer *p)
@@ -482,6 +491,7 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 	else if (answer && !p->session && hp_path_set(current_path(p)))
 		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
 	hp_notes_begin(p);
+	hp_peer_tell_mapping(p);
 	hp_peer_update(p);
 }
 

@@ -68,6 +68,7 @@ static enum hp_err reason_err(enum hp_meet_reason reason)
 static void note_seen(struct server *s, const struct hp_meet_event *ev)
 {
 	struct hp_addr *seen = s->seen[ev->server.family == HP_AF_6];
+	enum hp_mapping was = hp_node_mapping(s->node);
 
 	if (ev->port > 1)
 		return;
@@ -76,7 +77,9 @@ static void note_seen(struct server *s, const struct hp_meet_event *ev)
 	    !hp_addr_same_ip(&seen[!ev->port], &ev->seen))
 		seen[!ev->port] = (struct hp_addr){ 0 };
 	seen[ev->port] = ev->seen;
-	hp_node_publish(s->node, false);
+	hp_node_publish(s->node, hp_node_mapping(s->node) != was);
+	for (struct peer *p = s->node->peers; p; p = p->hh.next)
+		hp_peer_tell_mapping(p);
 }
 
 static void on_registered(struct server *s, const struct hp_meet_event *ev)
