@@ -45,7 +45,8 @@ int cli_usage(const char *command, const struct hp_fault *f)
 int cli_json(const struct cli *cli, json_t *doc)
 {
 	struct hp_fault f;
-	int bad = !doc || json_dumpf(doc, stdout, JSON_INDENT(2)) ||
+	int bad = !doc || json_dumpf(doc, stdout,
+				      JSON_INDENT(2) | JSON_REAL_PRECISION(6)) ||
 		  putchar('\n') == EOF || fflush(stdout);
 
 	json_decref(doc);

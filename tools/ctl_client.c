@@ -270,6 +270,9 @@ enum hp_err ctl_stop(const char *run_dir, const char *network,
 				   reason, f);
 
 	json_decref(doc);
+	/* Who wanted it gone need not be told how to start it. */
+	if (err == HP_ERR_UNKNOWN)
+		f->remedy[0] = '\0';
 	if (err)
 		return err;
 	snprintf(file, sizeof(file), "%s.pid", network);

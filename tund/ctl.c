@@ -428,7 +428,7 @@ static enum hp_err find_ids(struct ctl *ctl, struct hp_fault *f)
 					    owner);
 		ctl->owner = pw->pw_uid;
 	}
-	if (group && *group) {
+	if (group && *group && strcmp(group, "root") != 0) {
 		const struct group *gr = getgrnam(group);
 
 		if (!gr)

@@ -44,7 +44,8 @@ struct ctl_facts {
  * @path:    where the socket appears (borrowed); what an earlier daemon left
  *           there is replaced, so hold the network's lock first
  * @owner:   user who owns the socket; NULL or empty: root
- * @group:   group that may use it (mode 0660); NULL or empty: nobody (0600)
+ * @group:   group that may use it (mode 0660); NULL, empty or root: the owner
+ *           alone (0600)
  * @version: of the program (borrowed)
  * @ctx:     handed to the callbacks
  * @reload:  read the configuration anew; on error the old one stays

@@ -123,6 +123,7 @@ void ctl_ping(struct ctl_client *c, const json_t *req, uint64_t now_ns)
 	struct hp_fault f = { 0 };
 	uint64_t every_ns = ctl_ms(req, "every_ms", EVERY_MS_DEFAULT,
 				   EVERY_MS_MAX);
+	struct hp_node_peer_info p;
 	json_int_t count = json_integer_value(json_object_get(req, "count"));
 
 	if (!g) {
@@ -143,7 +144,12 @@ void ctl_ping(struct ctl_client *c, const json_t *req, uint64_t now_ns)
 	if (!peer)
 		hp_fault_set(&f, HP_ERR_FORMAT, "",
 			     "the request has no string \"peer\"");
-	if (!peer || ctl_want(c, peer, g->peer, now_ns, &f))
+	else if (hp_node_peer_find(c->cfg->node, peer, now_ns, &p))
+		hp_fault_set(&f, HP_ERR_UNKNOWN,
+			     "hptunctl peers lists those known; hptun up "
+			     "--peer connects to others",
+			     "nobody called \"%s\" was met", peer);
+	if (f.code || ctl_want(c, peer, g->peer, now_ns, &f))
 		ctl_fail(c, "unknown", &f);
 	else
 		ping_turn(c, now_ns);

@@ -46,11 +46,17 @@ void ctl_told_free(struct ctl_told *t)
 	free(t);
 }
 
+/* @doc is taken; the kind of the event comes first, for who reads it raw. */
 static void say_event(struct ctl_client *c, const char *event, json_t *doc)
 {
-	if (doc)
-		json_object_set_new(doc, "event", json_string(event));
-	ctl_say(c, doc);
+	json_t *out = json_pack("{s:s}", "event", event);
+
+	if (json_object_update(out, doc)) {
+		json_decref(out);
+		out = NULL;
+	}
+	json_decref(doc);
+	ctl_say(c, out);
 }
 
 static bool server_same(const struct server_told *a,

@@ -125,8 +125,9 @@ static void show_peer(struct echo *e, const struct hp_node_peer_info *p,
 		return;
 	if (!s->introduced && p->n_candidates) {
 		s->introduced = true;
-		echo_step(e, now_ns, "introduced to %s: %u addresses to try",
-			  p->name, p->n_candidates);
+		echo_step(e, now_ns, "introduced to %s: %u address%s to try",
+			  p->name, p->n_candidates,
+			  p->n_candidates == 1 ? "" : "es");
 	}
 	if (s->state == p->state)
 		return;
