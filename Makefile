@@ -85,6 +85,9 @@ tund_obj := $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(wildcard tund/*.c)))
 $(B)/tund.a: $(tund_obj)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
+# What the tools share, for their unit tests.
+tools_obj := $(patsubst %.c,$(B)/%.o,$(wildcard tools/*.c))
+
 define program
 $(B)/$(1): $$($(1)_src:%.c=$(B)/%.o) $$($(1)_lib) $(libhp)
 	$$(call say,LD,$$@)$$(CC) $$(LDREQ) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
@@ -97,6 +100,10 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(unit_common:%.c=$(B)/%.o) $(libhp)
 
 $(B)/tests/unit/test_tund_%: $(B)/tests/unit/test_tund_%.o \
 		$(unit_common:%.c=$(B)/%.o) $(B)/tund.a $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+$(B)/tests/unit/test_tools_%: $(B)/tests/unit/test_tools_%.o \
+		$(unit_common:%.c=$(B)/%.o) $(tools_obj) $(libhp)
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 -include $(shell find build -name '*.d' 2>/dev/null)

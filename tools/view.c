@@ -23,9 +23,11 @@ static bool is(const json_t *doc, const char *key, const char *value)
 /* "a, b" */
 static void list(const json_t *array, FILE *out)
 {
-	for (size_t i = 0; i < json_array_size(array); i++)
-		fprintf(out, "%s%s", i ? ", " : "",
-			json_string_value(json_array_get(array, i)));
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const char *s = json_string_value(json_array_get(array, i));
+
+		fprintf(out, "%s%s", i ? ", " : "", s ? s : "?");
+	}
 }
 
 /* A number with its unit, or NULL when the field is null. */

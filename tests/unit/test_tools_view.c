@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC */
+/* What people read: tables, units, and the daemon's JSON in words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../tools/table.h"
+#include "../../tools/view.h"
+
+static void columns_are_as_wide_as_what_stands_in_them(void **state)
+{
+	static const char *const heads[] = { "A", ">NUM", "LAST", NULL };
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	struct table *t = table_new(heads);
+
+	(void)state;
+	assert_non_null(f);
+	assert_non_null(t);
+	table_print(t, f);
+	fflush(f);
+	assert_string_equal(text, "");
+	assert_true(table_row(t));
+	table_cell(t, "long name");
+	table_cell(t, "1");
+	table_cell(t, "x");
+	assert_true(table_row(t));
+	table_cell(t, "b");
+	table_cell(t, "12345");
+	table_cell(t, NULL);
+	table_print(t, f);
+	fclose(f);
+	assert_string_equal(text, "A            NUM  LAST\n"
+				  "long name      1  x\n"
+				  "b          12345  -\n");
+	table_free(t);
+	free(text);
+}
+
+static void cell_too_long_or_too_many_is_cut(void **state)
+{
+	static const char *const heads[] = { "A", NULL };
+	char big[300], *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	struct table *t = table_new(heads);
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	assert_true(table_row(t));
+	for (int i = 0; i < TABLE_COLUMNS + 3; i++)
+		table_cell(t, big);
+	table_print(t, f);
+	fclose(f);
+	assert_int_equal(len, 2 + TABLE_CELL);
+	table_free(t);
+	free(text);
+}
+
+static void units_change_where_the_number_gets_long(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} bytes[] = {
+		{ 0, "0 B" }, { 1023, "1023 B" }, { 1024, "1.0 KiB" },
+		{ 1048524, "1023.9 KiB" }, { 1048525, "1.0 MiB" },
+		{ 1048576, "1.0 MiB" }, { UINT64_MAX, "16.0 EiB" },
+	};
+	static const struct {
+		uint64_t s;
+		const char *text;
+	} age[] = {
+		{ 0, "0 s" }, { 119, "119 s" }, { 120, "2 min" },
+		{ 7199, "119 min" }, { 7200, "2 h" }, { 172799, "47 h" },
+		{ 172800, "2 d" },
+	};
+	static const struct {
+		double ms;
+		const char *text;
+	} ms[] = {
+		{ 0.000001, "<0.01 ms" }, { 0.005, "0.01 ms" },
+		{ 0.994, "0.99 ms" }, { 0.996, "1.0 ms" },
+		{ 99.94, "99.9 ms" }, { 99.96, "100 ms" },
+	};
+	char text[HUMAN_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
+		assert_string_equal(human_bytes(bytes[i].bytes, text),
+				    bytes[i].text);
+	for (size_t i = 0; i < sizeof(age) / sizeof(age[0]); i++)
+		assert_string_equal(human_age(age[i].s, text), age[i].text);
+	for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++)
+		assert_string_equal(human_ms(ms[i].ms, text), ms[i].text);
+}
+
+/* What @view writes about the JSON in @json. */
+static char *words(void (*view)(const json_t *doc, FILE *out),
+		   const char *json)
+{
+	json_t *doc = json_loads(json, 0, NULL);
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(doc);
+	view(doc, f);
+	fclose(f);
+	json_decref(doc);
+	return text;
+}
+
+static void json_is_put_into_words(void **state)
+{
+	static const struct {
+		void (*view)(const json_t *doc, FILE *out);
+		const char *json, *text;
+	} row[] = {
+		{ view_server, "{\"state\":\"registered\",\"seen\":["
+			       "\"192.0.2.1:9\",\"[2001:db8::1]:9\"],"
+			       "\"mapping\":\"no NAT\",\"rtt_ms\":12.34}",
+		  "registered, seen as 192.0.2.1:9, [2001:db8::1]:9 "
+		  "(mapping: no NAT), 12.3 ms" },
+		{ view_server, "{\"state\":\"lost\",\"seen\":[\"a\"]}",
+		  "no answer" },
+		{ view_server, "{\"state\":\"refused\",\"cause\":\"full\"}",
+		  "refused: full" },
+		{ view_server, "{}", "" },
+		{ view_path, "{\"path\":{\"kind\":\"direct\",\"remote\":"
+			     "\"192.0.2.1:9\",\"family\":4}}",
+		  "192.0.2.1:9 (IPv4)" },
+		{ view_path, "{\"path\":{\"kind\":\"relayed\",\"remote\":"
+			     "\"[::1]:9\",\"family\":6,\"via\":\"s:8888\"}}",
+		  "via s:8888 (IPv6)" },
+		{ view_path, "{\"path\":null}", "-" },
+		{ view_connected, "{\"session_ms\":21,\"direct_ms\":34,"
+				  "\"path\":{\"kind\":\"direct\",\"remote\":"
+				  "\"192.0.2.1:9\"}}",
+		  "relayed after 21.0 ms, direct after 34.0 ms: "
+		  "192.0.2.1:9 (IPv4)" },
+		{ view_connected, "{\"session_ms\":34,\"direct_ms\":21,"
+				  "\"path\":{\"kind\":\"lan\",\"remote\":"
+				  "\"192.0.2.1:9\"}}",
+		  "direct after 34.0 ms: 192.0.2.1:9 (IPv4)" },
+		{ view_connected, "{\"session_ms\":21,\"path\":{\"kind\":"
+				  "\"relayed\",\"remote\":\"192.0.2.1:9\"}}",
+		  "relayed after 21.0 ms: 192.0.2.1:9 (IPv4)" },
+		{ view_peers, "[]", "no peer was met yet\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char *text = words(row[i].view, row[i].json);
+
+		assert_string_equal(text, row[i].text);
+		free(text);
+	}
+}
+
+static void relayed_peer_has_its_reason_beneath_the_table(void **state)
+{
+	char *text = words(view_peers,
+			   "[{\"name\":\"bob\",\"state\":\"relayed\",\"why\":"
+			   "\"both NATs map per destination\"},{\"name\":"
+			   "\"carol\",\"state\":\"direct\",\"why\":\"x\"}]");
+
+	(void)state;
+	assert_non_null(strstr(text, "\n\nbob is relayed: both NATs map per "
+				     "destination\n"));
+	assert_null(strstr(text, "carol is"));
+	free(text);
+}
+
+static void answer_without_fields_is_shown_without_a_crash(void **state)
+{
+	static const char *const odd[] = {
+		"{}", "[]", "{\"peers\":[1,null,{}],\"rendezvous\":[[]]}",
+		"{\"peers\":{},\"addresses\":[1],\"uptime_s\":\"x\"}",
+		"{\"rendezvous\":[{\"seen\":[{}],\"state\":\"registered\"}]}",
+		"{\"addresses\":[null]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		free(words(view_status, odd[i]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(columns_are_as_wide_as_what_stands_in_them),
+		cmocka_unit_test(cell_too_long_or_too_many_is_cut),
+		cmocka_unit_test(units_change_where_the_number_gets_long),
+		cmocka_unit_test(json_is_put_into_words),
+		cmocka_unit_test(
+			relayed_peer_has_its_reason_beneath_the_table),
+		cmocka_unit_test(
+			answer_without_fields_is_shown_without_a_crash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
