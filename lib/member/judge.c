@@ -103,6 +103,20 @@ static const struct hp_pin *address_owner(const struct hp_judge *j,
 	return NULL;
 }
 
+/* Another name, not revoked, that showed the same X25519 key first. Who shows
+ * a key need not own it, and must not take its owner's place.
+ */
+static const struct hp_pin *key_owner(const struct hp_judge *j,
+				      const struct hp_cert *cert)
+{
+	for (size_t i = 0; i < j->n; i++)
+		if (hp_public_eq(&j->pin[i].key, &cert->key) &&
+		    strcmp(j->pin[i].name, cert->grant.name) &&
+		    !hp_judge_is_revoked(j, j->pin[i].serial))
+			return &j->pin[i];
+	return NULL;
+}
+
 static bool pin_fits(const struct hp_pin *p, const struct hp_cert *c)
 {
 	return hp_public_eq(&p->key, &c->key) &&
@@ -152,6 +166,13 @@ static enum hp_err pin_check(struct hp_judge *j, const struct hp_cert *c,
 				    "invite one of the two again with "
 				    "--address",
 				    "%s shows the address of %s", name,
+				    owner->name);
+	owner = key_owner(j, c);
+	if (owner)
+		return hp_fault_set(f, HP_ERR_PIN,
+				    "each node makes keys of its own: join "
+				    "again there",
+				    "%s shows the key of %s", name,
 				    owner->name);
 	fresh = pin_of(c);
 	if (!pin)

@@ -13,8 +13,8 @@
  *	                same serial, others    -> HP_ERR_PIN
  *	                newer serial           -> the root's will: pinned anew
  *	                older serial           -> HP_ERR_REVOKED (superseded)
- *	              address pinned to another name that is not revoked
- *	                                       -> HP_ERR_PIN
+ *	              address or X25519 key pinned to another name that is
+ *	              not revoked              -> HP_ERR_PIN
  */
 #ifndef HP_MEMBER_JUDGE_H
 #define HP_MEMBER_JUDGE_H

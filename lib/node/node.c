@@ -187,7 +187,9 @@ static enum hp_err node_wg(struct hp_node *n)
 	return HP_OK;
 }
 
-/* Peers met in earlier runs: the first packet for one starts a connection. */
+/* Peers met in earlier runs: the first packet for one starts a connection. One
+ * that chose a key of no use (ours, another's) only has no connection.
+ */
 static enum hp_err node_pins(struct hp_node *n)
 {
 	for (size_t i = 0; i < hp_judge_pin_count(n->judge); i++) {
@@ -200,7 +202,8 @@ static enum hp_err node_pins(struct hp_node *n)
 		    hp_judge_is_revoked(n->judge, pin->serial))
 			continue;
 		p = hp_peer_get(n, slot);
-		if (!p || hp_peer_set_keys(p, &pin->key, &pin->overlay) != HP_OK)
+		if (!p || hp_peer_set_keys(p, &pin->key, &pin->overlay) ==
+				  HP_ERR_NOMEM)
 			return HP_ERR_NOMEM;
 		hp_peer_set_name(p, pin->name);
 	}
