@@ -148,6 +148,15 @@ enum hp_err hp_node_admit(struct hp_node *n, const struct hp_cert *cert)
 	return err;
 }
 
+/* All whose keys are known are pinned, met in this run or not. */
+static bool peer_revoked(const struct peer *p)
+{
+	const struct hp_judge *j = p->node->judge;
+	const struct hp_pin *pin = p->known ? hp_judge_find(j, p->name) : NULL;
+
+	return pin && hp_judge_is_revoked(j, pin->serial);
+}
+
 enum hp_err hp_node_revoke(struct hp_node *n, const uint8_t *list, size_t len)
 {
 	enum hp_err err = hp_judge_revoke(n->judge, list, len);
@@ -156,8 +165,7 @@ enum hp_err hp_node_revoke(struct hp_node *n, const uint8_t *list, size_t len)
 		return err;
 	hp_node_emit(n, HP_NODE_REVOKED, NULL, HP_OK);
 	for (struct peer *p = n->peers; p; p = p->hh.next) {
-		if (p->epoch && hp_judge_is_revoked(n->judge,
-						    p->cert.grant.serial)) {
+		if (peer_revoked(p)) {
 			hp_peer_refuse(p, HP_ERR_REVOKED);
 		} else if (p->epoch) {
 			hp_notes_begin(p);
