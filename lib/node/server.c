@@ -138,7 +138,11 @@ static void on_intro(struct server *s, const struct hp_meet_event *ev)
 		err = hp_peer_set_keys(p, &offer.record.cert.key,
 				    &offer.record.cert.grant.overlay);
 	if (err != HP_OK) {
-		hp_peer_refuse(p, err);
+		/* Whoever has the secret can register under any slot: what
+		 * comes from there says nothing against a peer that was met.
+		 */
+		if (!p->epoch || hp_node_admit(n, &p->cert) != HP_OK)
+			hp_peer_refuse(p, err);
 		return;
 	}
 	if (ev->channel && !n->cfg.no_relay) {
