@@ -164,7 +164,9 @@ void hp_node_send(struct hp_node *n, const struct hp_path *path, int ttl,
  * @anyway (the certificate or the revocation list did).
  */
 void hp_node_publish(struct hp_node *n, bool anyway);
-/* Fills in what a record says of us, with the next sequence number. */
+/* Fills in what our record says; an offer says the same under the same number,
+ * so that the record does not seem older than an offer made since.
+ */
 void hp_node_record(struct hp_node *n, struct hp_record *rec);
 /* What one server tells of our NAT, and what all of them together do. */
 enum hp_mapping hp_server_mapping(const struct hp_node *n,

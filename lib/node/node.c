@@ -87,7 +87,7 @@ void hp_node_record(struct hp_node *n, struct hp_record *rec)
 	rec->caps = (uint16_t)hp_node_mapping(n);
 	rec->revoked = hp_judge_revoked_number(n->judge);
 	rec->epoch = n->epoch;
-	rec->seq = ++n->seq;
+	rec->seq = n->seq;
 	rec->n_cand = (unsigned int)n->n_cand;
 	memcpy(rec->cand, n->cand, sizeof(rec->cand));
 }
@@ -128,6 +128,7 @@ void hp_node_publish(struct hp_node *n, bool anyway)
 		return;
 	memcpy(n->cand, cand, sizeof(n->cand));
 	n->n_cand = count;
+	n->seq++;
 	hp_node_record(n, &rec);
 	if (hp_record_seal(&n->net, hp_node_purpose(n), &n->self, &rec,
 			   &n->cfg.rng, blob, &len) != HP_OK)
