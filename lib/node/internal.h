@@ -68,6 +68,8 @@ struct peer {
 
 	uint64_t epoch;			/* of its last introduction, 0: none */
 	uint64_t old_epoch;		/* of the run before that */
+	uint64_t epoch_ns;		/* when @epoch was first heard of */
+	bool proved;			/* a probe of @epoch has come */
 	uint32_t seq;
 	uint32_t revoked;		/* number of the list it has */
 	unsigned int n_candidates;

@@ -446,8 +446,11 @@ static void rx_probe(struct hp_node *n, const struct hp_path *from,
 	if (!p)
 		return; /* not met yet: its introduction is still under way */
 	if (hp_punch_rx(p->punch, from, pkt->data, pkt->len, n->now_ns) ==
-	    HP_OK && from->channel)
-		p->silent = false;
+	    HP_OK) {
+		p->proved = true;
+		if (from->channel)
+			p->silent = false;
+	}
 	hp_peer_update(p);
 }
 

@@ -20,6 +20,8 @@
 #define CONNECT_PACE_NS HP_S
 #define RETRY_FIRST_NS HP_S
 #define RETRY_MAX_SHIFT 6	/* 64 s */
+/* A peer that lives has answered a probe by then, over the relay at least. */
+#define EPOCH_DOUBT_NS (3 * HP_S)
 #define WATCH_NS (250 * HP_MS)
 /* Longer than the WireGuard timers let a peer stay marked as active, so that
  * its next packet is announced by a notice again.
@@ -419,13 +421,17 @@ static size_t intro_candidates(const struct peer *p,
 }
 
 /* Is @rec news? Not when a newer one of the same run was taken already, nor
- * when it is of the run before.
+ * when it is of the run before. Runs have no order: should a server have shown
+ * us a record of a run long past, then "the run before" is the one that lives,
+ * and we are told by the silence of the other.
  */
 static bool intro_fresh(const struct peer *p, const struct hp_record *rec)
 {
 	if (rec->epoch == p->epoch)
 		return rec->seq >= p->seq;
-	return rec->epoch && rec->epoch != p->old_epoch;
+	return rec->epoch != p->old_epoch ||
+	       (!p->proved && hp_time_since(p->node->now_ns, p->epoch_ns) >
+				      EPOCH_DOUBT_NS);
 }
 
 static void take_record(struct peer *p, const struct hp_record *rec)
@@ -433,6 +439,8 @@ static void take_record(struct peer *p, const struct hp_record *rec)
 	if (rec->epoch != p->epoch) {
 		p->old_epoch = p->epoch;
 		p->epoch = rec->epoch;
+		p->epoch_ns = p->node->now_ns;
+		p->proved = false;
 		p->session = false;
 	}
 	p->seq = rec->seq;
