@@ -74,6 +74,7 @@ struct peer {
 	uint32_t revoked;		/* number of the list it has */
 	unsigned int n_candidates;
 	struct hp_cert cert;		/* valid with @epoch */
+	bool ended;			/* it is past its date */
 	struct hp_path relay;
 	unsigned int relay_server;
 	struct hp_path direct;		/* nominated */

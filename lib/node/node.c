@@ -313,10 +313,31 @@ void hp_node_bye(struct hp_node *n, uint64_t now_ns)
 
 /* ---- news from the host ---------------------------------------------- */
 
+/* A grant that has ended: the peer may have a permanent certificate that we do
+ * not know of, so it is asked first.
+ */
+static void look_at_date(struct peer *p)
+{
+	const struct hp_node *n = p->node;
+
+	if (!p->epoch || p->cert.kind != HP_CERT_GRANTED ||
+	    n->wall_s <= p->cert.grant.until_s)
+		return;
+	if (p->ended) {
+		hp_peer_refuse(p, HP_ERR_EXPIRED);
+	} else {
+		p->ended = true;
+		hp_peer_connect(p);
+	}
+}
+
 void hp_node_set_wall(struct hp_node *n, uint64_t wall_s, uint64_t now_ns)
 {
+	n->now_ns = now_ns;
 	n->wall_s = wall_s;
 	n->wall_ns = now_ns;
+	for (struct peer *p = n->peers; p; p = p->hh.next)
+		look_at_date(p);
 }
 
 static void poke_all(struct hp_node *n)

@@ -445,6 +445,7 @@ static void take_record(struct peer *p, const struct hp_record *rec)
 	}
 	p->seq = rec->seq;
 	p->cert = rec->cert;
+	p->ended = false;
 	p->revoked = rec->revoked;
 	p->n_candidates = rec->n_cand;
 	p->offline = false;
