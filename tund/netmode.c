@@ -38,6 +38,10 @@
 /* What a store that failed (disk full) waits for the next try. */
 #define STORE_RETRY_NS (10 * HP_S)
 
+/* Two seconds for the kernel to clear away a dead daemon. */
+#define OUTLIVE_TRIES 40
+#define OUTLIVE_US 50000
+
 enum pending {
 	PENDING_PINS = 1,
 	PENDING_REVOKED = 2,
@@ -430,6 +434,24 @@ static const struct wgsock_ops sock_ops = {
 
 /* ---- from start to end --------------------------------------------------- */
 
+/* Repeats @step while what it wants exists, but its owner answers nobody: a
+ * daemon that was just killed takes the kernel a moment to clear away.
+ */
+static enum hp_err outlive(struct netmode *m,
+			   enum hp_err (*step)(struct netmode *m,
+					       struct hp_fault *f),
+			   struct hp_fault *f)
+{
+	enum hp_err err = step(m, f);
+
+	for (unsigned int i = 0; i < OUTLIVE_TRIES && err == HP_ERR_EXISTS &&
+				 !wgsock_answers(m->store->socket); i++) {
+		usleep(OUTLIVE_US);
+		err = step(m, f);
+	}
+	return err;
+}
+
 /* One daemon a network: whoever holds the lock. */
 static enum hp_err take_lock(struct netmode *m, struct hp_fault *f)
 {
@@ -465,6 +487,12 @@ static enum hp_err open_loop(struct netmode *m, struct hp_fault *f)
 	return err;
 }
 
+static enum hp_err make_device(struct netmode *m, struct hp_fault *f)
+{
+	return device_new(m->loop, m->log, m->store->iface.device,
+			  m->store->iface.listen_port, &m->device, f);
+}
+
 static enum hp_err open_device(struct netmode *m, struct hp_fault *f)
 {
 	const struct hp_store *s = m->store;
@@ -475,8 +503,7 @@ static enum hp_err open_device(struct netmode *m, struct hp_fault *f)
 	unsigned int index;
 	enum hp_err err;
 
-	err = device_new(m->loop, m->log, s->iface.device,
-			 s->iface.listen_port, &m->device, f);
+	err = outlive(m, make_device, f);
 	if (err)
 		return err;
 	prefix = hp_prefix_host(&addr4);
@@ -577,7 +604,7 @@ static enum hp_err begin(struct netmode *m, struct hp_fault *f)
 
 	err = hp_store_open(m->cfg->dirs, m->cfg->network, &m->store, f);
 	if (!err)
-		err = take_lock(m, f);
+		err = outlive(m, take_lock, f);
 	if (!err)
 		err = open_loop(m, f);
 	if (!err)

@@ -175,16 +175,17 @@ static void on_listen(void *ctx, uint32_t events, uint64_t now_ns)
 	close(fd);
 }
 
-/* Does anybody listen there? */
-static bool answers(const struct sockaddr_un *name)
+bool wgsock_answers(const char *path)
 {
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	bool yes;
 	int fd;
 
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return true;
-	yes = !connect(fd, (const struct sockaddr *)name, sizeof(*name)) ||
+	yes = !connect(fd, (const struct sockaddr *)&name, sizeof(name)) ||
 	      errno == EAGAIN;
 	close(fd);
 	return yes;
@@ -214,7 +215,7 @@ static enum hp_err open_socket(struct wgsock *w, const char *ifname,
 	if (bind_private(w->fd, &w->name) < 0) {
 		if (errno != EADDRINUSE)
 			goto refused;
-		if (answers(&w->name))
+		if (wgsock_answers(w->name.sun_path))
 			return hp_fault_set(f, HP_ERR_EXISTS,
 					    "end that one first",
 					    "another process serves %s",

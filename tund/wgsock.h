@@ -8,6 +8,7 @@
 #define TUND_WGSOCK_H
 
 #include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/err.h"
@@ -40,6 +41,8 @@ struct wgsock_ops {
 enum hp_err wgsock_new(struct hp_loop *loop, const char *name,
 		       const struct wgsock_ops *ops, void *ctx,
 		       struct wgsock **out, struct hp_fault *f) HP_MUST_CHECK;
+/* Does anybody listen on the unix socket @path? */
+bool wgsock_answers(const char *path);
 /* Removes the socket too. NULL is fine. */
 void wgsock_free(struct wgsock *w);
 
