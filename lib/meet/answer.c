@@ -574,6 +574,7 @@ static void on_stun(struct hp_registry *r, const struct in *in)
 	struct hp_path to = *in->from;
 	uint8_t buf[HP_STUN_REPLY_MAX];
 	enum hp_err err = hp_stun_request_get(in->buf, in->len, &req);
+	size_t len;
 
 	if (err) {
 		drop(r, err == HP_ERR_TYPE ? HP_RG_NOT_OURS : HP_RG_MALFORMED);
@@ -586,8 +587,19 @@ static void on_stun(struct hp_registry *r, const struct in *in)
 		return;
 	if (req.change_port)
 		to.sock ^= 1;
+	len = hp_stun_reply_put(&req, &to.remote, buf);
+	if (req.response_port && !req.n_unknown) {
+		/* It may reach another host behind the sender's NAT, so it
+		 * must not be worth more than what was sent.
+		 */
+		if (len > in->len) {
+			drop(r, HP_RG_MALFORMED);
+			return;
+		}
+		to.remote.port = req.response_port;
+	}
 	r->stats.stun++;
-	reply(r, &to, buf, hp_stun_reply_put(&req, &to.remote, buf));
+	reply(r, &to, buf, len);
 }
 
 /* RFC 3489 has no magic cookie: a Binding request whose length adds up. */

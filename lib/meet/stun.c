@@ -28,6 +28,7 @@ enum stun_attr {
 	PASSWORD_ALGORITHM = 0x001d,
 	USERHASH = 0x001e,
 	XOR_MAPPED_ADDRESS = 0x0020,
+	RESPONSE_PORT = 0x0027,
 	COMPREHENSION_OPTIONAL = 0x8000,
 	SOFTWARE = 0x8022,
 	FINGERPRINT = 0x8028,
@@ -38,6 +39,8 @@ enum stun_attr {
 #define CHANGE_PORT 0x2
 
 static const char software[] = "hptun/0 stun binding";
+static_assert(sizeof(software) - 1 == HP_STUN_REQUEST_LEN - HP_STUN_HEAD - 4,
+	      "fills a request that asks for nothing special");
 
 /* CRC-32 of ITU V.42, bit by bit: STUN messages are short and rare. */
 static uint32_t crc32(const uint8_t *p, size_t len)
@@ -115,6 +118,11 @@ static enum hp_err take_attr(struct hp_stun_request *req, uint16_t type,
 		if (req->change_ip)
 			note_unknown(req, type);
 		return HP_OK;
+	case RESPONSE_PORT:
+		req->response_port = hp_rd_be16(&value);
+		hp_rd_be16(&value);
+		return hp_rd_done(&value) && req->response_port
+			       ? HP_OK : HP_ERR_FORMAT;
 	case USERNAME:
 	case MESSAGE_INTEGRITY:
 	case MESSAGE_INTEGRITY_SHA256:
@@ -223,18 +231,36 @@ size_t hp_stun_reply_put(const struct hp_stun_request *req,
 	return w.len;
 }
 
-void hp_stun_request_put(uint8_t out[HP_STUN_REQUEST_LEN],
-			 const uint8_t tid[HP_STUN_TID_LEN])
+void hp_stun_probe_put(uint8_t out[HP_STUN_REQUEST_LEN],
+		       const uint8_t tid[HP_STUN_TID_LEN], bool change_port,
+		       uint16_t response_port)
 {
 	struct hp_wr w = hp_wr_of(out, HP_STUN_REQUEST_LEN);
+	size_t fill;
 
 	hp_wr_be16(&w, BINDING_REQUEST);
 	hp_wr_be16(&w, HP_STUN_REQUEST_LEN - HP_STUN_HEAD);
 	hp_wr_be32(&w, COOKIE);
 	hp_wr_copy(&w, tid, HP_STUN_TID_LEN);
-	put_attr(&w, SOFTWARE, sizeof(software) - 1);
-	hp_wr_copy(&w, software, sizeof(software) - 1);
+	if (change_port) {
+		put_attr(&w, CHANGE_REQUEST, 4);
+		hp_wr_be32(&w, CHANGE_PORT);
+	}
+	if (response_port) {
+		put_attr(&w, RESPONSE_PORT, 4);
+		hp_wr_be32(&w, (uint32_t)response_port << 16);
+	}
+	/* As much of the name as makes the length right. */
+	fill = HP_STUN_REQUEST_LEN - 4 - w.len;
+	put_attr(&w, SOFTWARE, (uint16_t)fill);
+	hp_wr_copy(&w, software, fill);
 	assert(!w.bad && w.len == HP_STUN_REQUEST_LEN);
+}
+
+void hp_stun_request_put(uint8_t out[HP_STUN_REQUEST_LEN],
+			 const uint8_t tid[HP_STUN_TID_LEN])
+{
+	hp_stun_probe_put(out, tid, false, 0);
 }
 
 static enum hp_err get_addr(struct hp_rd value, const uint8_t id[16],

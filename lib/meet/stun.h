@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * STUN Binding (RFC 8489), both ends, so far as it needs no credentials, and
- * the answer to clients of RFC 3489, which send no magic cookie. CHANGE-REQUEST
- * (RFC 5780) is read, for the port alone: a server has one address here.
+ * the answer to clients of RFC 3489, which send no magic cookie. Of RFC 5780,
+ * CHANGE-REQUEST for the port alone (a server has one address here) and
+ * RESPONSE-PORT.
  */
 #ifndef HP_MEET_STUN_H
 #define HP_MEET_STUN_H
@@ -30,6 +31,8 @@
  * @fingerprint: it had one (and it was right): the answer gets one
  * @change_ip:   wants the answer from another IP
  * @change_port: wants the answer from another port
+ * @response_port: wants the answer sent to this port of its own address; 0: to
+ *               where the request came from
  * @unknown:     attributes that must be understood and are not
  * @n_unknown:   how many of them are in @unknown
  */
@@ -39,6 +42,7 @@ struct hp_stun_request {
 	bool fingerprint;
 	bool change_ip;
 	bool change_port;
+	uint16_t response_port;
 	uint16_t unknown[HP_STUN_UNKNOWN_MAX];
 	size_t n_unknown;
 };
@@ -46,6 +50,12 @@ struct hp_stun_request {
 /* Writes a Binding request with transaction id @tid. */
 void hp_stun_request_put(uint8_t out[HP_STUN_REQUEST_LEN],
 			 const uint8_t tid[HP_STUN_TID_LEN]);
+/* The same, for an answer from the server's other port (@change_port), or to
+ * another port of ours (@response_port, 0: none), or both.
+ */
+void hp_stun_probe_put(uint8_t out[HP_STUN_REQUEST_LEN],
+		       const uint8_t tid[HP_STUN_TID_LEN], bool change_port,
+		       uint16_t response_port);
 
 /**
  * hp_stun_request_get() - Read a Binding request

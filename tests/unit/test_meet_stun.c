@@ -230,6 +230,51 @@ static void classic_garbage_gets_no_answer(void **state)
 	mw_free(&w);
 }
 
+/* RFC 5780 7.5: the answer tells the source, and goes elsewhere. */
+static void response_port_gets_the_answer(void **state)
+{
+	static struct mw w;
+	struct hp_addr from = hp_addr4(192, 0, 2, 9, 5000);
+	struct hp_addr seen;
+	uint8_t msg[HP_STUN_REQUEST_LEN];
+
+	(void)state;
+	mw_init(&w, 1);
+	hp_stun_probe_put(msg, tid, false, 6000);
+	assert_int_equal(mw_inject(&w, &from, msg, sizeof(msg)), 32);
+	assert_int_equal(w.queue[0].to.port, 6000);
+	assert_true(hp_addr_same_ip(&w.queue[0].to, &from));
+	assert_int_equal(w.queue[0].from.port, 8888);
+	assert_int_equal(hp_stun_reply_get(w.queue[0].buf, 32, tid, &seen),
+			 HP_OK);
+	assert_true(hp_addr_eq(&seen, &from));
+	hp_stun_probe_put(msg, tid, true, 6000);
+	assert_int_equal(mw_inject(&w, &from, msg, sizeof(msg)), 32);
+	assert_int_equal(w.queue[1].to.port, 6000);
+	assert_int_equal(w.queue[1].from.port, 8889);
+	mw_free(&w);
+}
+
+static void response_port_is_worth_no_more_than_its_request(void **state)
+{
+	static struct mw w;
+	struct hp_addr from = hp_addr4(192, 0, 2, 9, 5000);
+	uint8_t msg[28];
+
+	(void)state;
+	mw_init(&w, 1);
+	classic_request(msg, 0);
+	hp_put_be32(msg + 4, 0x2112a442);
+	hp_put_be16(msg + 20, 0x0027);
+	hp_put_be32(msg + 24, 6000u << 16);
+	assert_int_equal(mw_inject(&w, &from, msg, sizeof(msg)), 0);
+	assert_int_equal(mw_stats(&w).drop[HP_RG_MALFORMED], 1);
+	hp_put_be32(msg + 24, 0); /* no port at all */
+	assert_int_equal(mw_inject(&w, &from, msg, sizeof(msg)), 0);
+	assert_int_equal(mw_stats(&w).drop[HP_RG_MALFORMED], 2);
+	mw_free(&w);
+}
+
 static void stun_is_limited_by_source(void **state)
 {
 	static struct mw w;
@@ -258,6 +303,9 @@ int main(void)
 		cmocka_unit_test(indications_and_answers_are_no_requests),
 		cmocka_unit_test(classic_client_gets_mapped_address),
 		cmocka_unit_test(classic_garbage_gets_no_answer),
+		cmocka_unit_test(response_port_gets_the_answer),
+		cmocka_unit_test(
+			response_port_is_worth_no_more_than_its_request),
 		cmocka_unit_test(stun_is_limited_by_source),
 	};
 
