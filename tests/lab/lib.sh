@@ -75,8 +75,7 @@ lab_up() {
 	lab_sweep
 	LAB=hpt$$
 	LAB_DIR=$LAB_ROOT/$LAB
-	mkdir -p "$LAB_ROOT"
-	mkdir "$LAB_DIR"
+	mkdir -p "$LAB_DIR"
 	proc_id $$ >"$LAB_DIR/owner"
 	# Where sanitizers write, in builds that have them; seen from all hosts.
 	SAN_LOG=$TOP/build/sanitizer-$LAB

@@ -32,11 +32,13 @@ two_members() {
 # up HOST [ARG...]: `hptun up` begins there; ups HOST...: they have ended well.
 up() { start "$1" up hptun up "${@:2}"; }
 ups() {
-	local h
+	local h code
 	for h; do
-		wait "$(job "$h" up)" || {
+		code=0
+		wait "$(job "$h" up)" || code=$?
+		[ "$code" = 0 ] || {
 			log "$h" up
-			fail "hptun up on $h ended with $?"
+			fail "hptun up on $h ended with $code"
 		}
 	done
 }
@@ -85,6 +87,13 @@ daemon_of() { # HOST: pid of its hptund
 	done
 }
 no_daemon() { [ -z "$(daemon_of "$1")" ]; }
+# crash HOST: its hptund is killed, and gone once the kernel took its device.
+crash() {
+	kill -KILL "$(daemon_of "$1")"
+	must 3 no_daemon "$1"
+	must 3 no_device "$1"
+}
+no_device() { ! ip -n "$LAB-$1" link show dev hptun0; }
 
 # A running ping and what an accident does to it:
 #	watch A B N; accident; longest A 3

@@ -189,8 +189,7 @@ case_peer_killed_and_restarted() {
 	two_members
 	meet alice bob
 	path alice bob direct
-	kill -KILL "$(daemon_of bob)"
-	must 3 no_daemon bob
+	crash bob
 	up bob --peer alice
 	ups bob
 	must 10 on alice ping -q -c 1 -W 1 "$(overlay bob)"
@@ -366,8 +365,7 @@ case_killed_daemon_is_cleaned_up_after() {
 	on alice mkdir -p /run/hptun /var/run/wireguard
 	traces alice >"$LAB_DIR/before"
 	meet alice bob
-	kill -KILL "$(daemon_of alice)"
-	must 3 no_daemon alice
+	crash alice
 	up alice --peer bob
 	ups alice
 	both_reach alice bob
