@@ -151,7 +151,7 @@ static void peer_row(struct table *t, const json_t *peer)
 	char text[HUMAN_TEXT], ago[HUMAN_TEXT + 4];
 
 	table_row(t);
-	/* A stock WireGuard peer has no name; its key begins like no other. */
+	/* A stock WireGuard peer has no name. */
 	table_cell(t, *name ? name : view_text(peer, "public_key"));
 	table_cell(t, *addr ? addr : NULL);
 	table_cell(t, state_of(peer));

@@ -10,6 +10,7 @@
 #include "member/cert.h"
 #include "member/judge.h"
 #include "sys/conf.h"
+#include "wg/device.h"
 
 static json_t *ms_json(uint64_t ns)
 {
@@ -154,10 +155,35 @@ static json_t *self_json(const struct ctl_cfg *cfg)
 			 "version", cfg->version);
 }
 
+/* A WireGuard peer that is configured by hand: the engine proper has none of
+ * it, so that it is as direct as its last handshake is fresh.
+ */
+static json_t *stock_json(const struct ctl_cfg *cfg, struct hp_wg_peer *peer,
+			  uint64_t now_ns)
+{
+	struct hp_wg_peer_info wg;
+	struct hp_node_peer_info p = { .name = "", .wanted = true };
+	struct ctl_facts facts = { 0 };
+
+	cfg->facts(cfg->ctx, &facts);
+	hp_wg_peer_info(peer, now_ns, &wg);
+	hp_secret_wipe(&wg.psk);
+	p.key = *hp_wg_peer_public(peer);
+	p.state = wg.usable ? HP_PEER_DIRECT : HP_PEER_IDLE;
+	if (wg.usable)
+		p.path = wg.path;
+	p.handshake_ns = wg.handshake_ns;
+	p.rx_bytes = wg.rx_bytes;
+	p.tx_bytes = wg.tx_bytes;
+	p.mtu = facts.mtu;
+	return ctl_peer_json(&p, now_ns);
+}
+
 json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 {
 	json_t *status = self_json(cfg);
 	json_t *servers = json_array(), *peers = json_array();
+	struct hp_wg *wg = hp_node_wg(cfg->node);
 	struct hp_node_server_info server;
 	struct hp_node_peer_info peer;
 	struct ctl_facts facts = { 0 };
@@ -175,6 +201,12 @@ json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 		hp_node_peer_get(cfg->node, i, now_ns, &peer);
 		json_array_append_new(peers, ctl_peer_json(&peer, now_ns));
 	}
+	/* The engine's own have a user. */
+	for (struct hp_wg_peer *p = hp_wg_peer_next(wg, NULL); p;
+	     p = hp_wg_peer_next(wg, p))
+		if (!hp_wg_peer_user(p))
+			json_array_append_new(peers,
+					      stock_json(cfg, p, now_ns));
 	json_object_set_new(status, "rendezvous", servers);
 	json_object_set_new(status, "peers", peers);
 	return status;

@@ -139,7 +139,9 @@ static void finish(struct progress *p, const json_t *doc)
 	for (size_t i = 0; i < json_array_size(peers); i++) {
 		const json_t *peer = json_array_get(peers, i);
 
-		if (!json_is_object(json_object_get(peer, "path")))
+		/* Stock WireGuard peers have no name, and are no news. */
+		if (!*view_text(peer, "name") ||
+		    !json_is_object(json_object_get(peer, "path")))
 			continue;
 		show_peer(p, peer);
 		if (!*try_addr)
