@@ -162,6 +162,11 @@ static bool slot_listed(const struct hp_meet_event *ev, const uint8_t *slot)
 	return false;
 }
 
+/* A newcomer waits so long for a member that was there before, and that will
+ * learn of it only with its next keepalive: in vain, most times.
+ */
+#define LISTED_GRACE (200 * HP_MS)
+
 /* Of two members that list each other at once, the one with the lower slot
  * asks; the other gives it a moment, so that one introduction serves both.
  */
@@ -175,7 +180,8 @@ static void peer_listed(struct peer *p)
 	if (memcmp(n->slot, p->slot, HP_SLOT_LEN) < 0 || p->asked_ns) {
 		hp_peer_connect(p);
 	} else {
-		p->retry_ns = hp_time_min(p->retry_ns, n->now_ns + HP_S);
+		p->retry_ns = hp_time_min(p->retry_ns,
+					  n->now_ns + LISTED_GRACE);
 		hp_peer_update(p);
 	}
 }
