@@ -99,6 +99,7 @@ struct peer {
 	uint64_t heard_ns;		/* newest of them told to @punch */
 	unsigned int notes;		/* rounds of notes sent */
 	uint64_t note_ns;		/* next round */
+	uint64_t issued_ns;		/* a certificate was sent, 0: never */
 	struct hp_timer timer;		/* the earliest of all of these */
 
 	UT_hash_handle hh;		/* by @slot */

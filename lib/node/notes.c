@@ -11,6 +11,8 @@
 
 #define NOTE_ROUNDS 6
 #define NOTE_FIRST_NS (500 * HP_MS)
+/* Shorter than that, so that who asks again is answered again. */
+#define ISSUE_GAP_NS (250 * HP_MS)
 
 static void note_send(struct peer *p, const struct hp_path *path,
 		      const struct hp_note *note)
@@ -74,7 +76,7 @@ void hp_notes_tick(struct peer *p)
 }
 
 /* The holder of the root key makes an accepted member's certificate
- * permanent.
+ * permanent. A question may be a replay, so they are answered at a pace.
  */
 static void on_wanted(struct peer *p, const struct hp_path *from)
 {
@@ -82,8 +84,10 @@ static void on_wanted(struct peer *p, const struct hp_path *from)
 	struct hp_note note = { .kind = HP_NOTE_CERT };
 
 	if (!n->is_root || !p->epoch ||
+	    (p->issued_ns && n->now_ns < p->issued_ns + ISSUE_GAP_NS) ||
 	    hp_node_admit(n, &p->cert) != HP_OK)
 		return;
+	p->issued_ns = n->now_ns;
 	hp_cert_issue(&n->root, &p->cert, &note.cert);
 	note_send(p, from, &note);
 	hp_node_emit(n, HP_NODE_ENROLLED, p, HP_OK);

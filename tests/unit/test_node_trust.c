@@ -243,6 +243,38 @@ static void a_permanent_certificate_outlives_its_grant(void **state)
 	sim_world_free(&t.w);
 }
 
+/* Bob's question, caught on its way and sent again from elsewhere. */
+static void a_replayed_question_is_answered_rarely(void **state)
+{
+	const struct hp_note wanted = { .kind = HP_NOTE_CERT_WANTED };
+	const struct hp_path from = {
+		.remote = hp_addr4(198, 51, 100, 7, 1234),
+	};
+	uint8_t note[HP_NOTE_MAX], buf[HP_NOTE_MAX];
+	unsigned int sent, enrolled;
+	const struct peer *p;
+	struct trio t;
+	size_t len;
+
+	(void)state;
+	trio_of(&t, 9);
+	meet(t.alice, "bob");
+	p = hp_peer_named(t.bob->node, "alice");
+	len = hp_note_seal(&p->pair, t.bob->node->note_tag, &wanted,
+			   sim_rng(t.w.sim), note);
+	sent = t.alice->sent;
+	enrolled = t.alice->enrolled;
+	for (unsigned int i = 0; i < 1000; i++) {
+		struct hp_pkt pkt = hp_pkt_of(buf, sizeof(buf), 0, len);
+
+		memcpy(buf, note, len);
+		hp_node_rx(t.alice->node, &from, &pkt, sim_now(t.w.sim));
+	}
+	assert_int_equal(t.alice->sent - sent, 1);
+	assert_int_equal(t.alice->enrolled - enrolled, 1);
+	sim_world_free(&t.w);
+}
+
 /* ---- introductions ----------------------------------------------------- */
 
 static struct peer *peer_of(struct sim_world_node *x, const char *name)
@@ -340,6 +372,7 @@ int main(void)
 			a_second_user_of_a_token_does_not_disturb_the_first),
 		cmocka_unit_test(a_grant_that_ends_ends_the_connection),
 		cmocka_unit_test(a_permanent_certificate_outlives_its_grant),
+		cmocka_unit_test(a_replayed_question_is_answered_rarely),
 		cmocka_unit_test(a_record_of_an_old_run_does_no_lasting_harm),
 		cmocka_unit_test(a_record_of_the_run_before_is_not_followed),
 		cmocka_unit_test(a_call_is_answered_also_after_one_of_the_peer),
