@@ -260,14 +260,15 @@ static pid_t pid_read(int fd)
 	return pid > 0 ? (pid_t)pid : -1;
 }
 
-/* Opens and locks; the file may have been removed by its last holder in
+/* Opens and locks; nobody else may open it, for whoever can read a file can
+ * lock it. The file may have been removed by its last holder in
  * between, then another of that name counts. -1 with errno.
  */
 static int lock_open(const char *path)
 {
 	for (;;) {
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			      0644);
+			      0600);
 		struct stat mine;
 		struct stat named;
 

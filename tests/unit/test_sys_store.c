@@ -207,12 +207,16 @@ static void lock_has_one_holder_who_is_named(void **state)
 	struct host *h = *state;
 	const char *path = path_of(h, "home.pid");
 	struct hp_fault f = { 0 };
+	struct stat st;
 	char pid[16];
 	int fd;
 	int two;
 
 	assert_int_equal(hp_lock_holder(path), 0);
 	assert_int_equal(hp_lock_take(path, &fd, &f), HP_OK);
+	/* Whoever may open it could lock it, and keep daemons from starting. */
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 077, 0);
 	assert_int_equal(hp_lock_take(path, &two, &f), HP_ERR_EXISTS);
 	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
 	assert_non_null(strstr(f.cause, pid));
