@@ -131,10 +131,21 @@ static struct hp_pin pin_of(const struct hp_cert *c)
 		.overlay = c->grant.overlay,
 		.key = c->key,
 		.sign = c->sign,
+		.until_s = c->kind == HP_CERT_GRANTED ? c->grant.until_s : 0,
 	};
 
 	memcpy(p.name, c->grant.name, sizeof(p.name));
 	return p;
+}
+
+/* The date no longer limits who has shown a permanent certificate once. */
+static void note_permanent(struct hp_judge *j, struct hp_pin *pin,
+			   const struct hp_cert *c)
+{
+	if (c->kind != HP_CERT_PERMANENT || !pin->until_s)
+		return;
+	pin->until_s = 0;
+	j->generation++;
 }
 
 /* The part of the drawing in the header below "pin of that name". */
@@ -152,8 +163,10 @@ static enum hp_err pin_check(struct hp_judge *j, const struct hp_cert *c,
 				    "%s shows an invitation that a later one "
 				    "replaced", name);
 	if (pin && c->grant.serial == pin->serial) {
-		if (pin_fits(pin, c))
+		if (pin_fits(pin, c)) {
+			note_permanent(j, pin, c);
 			return HP_OK;
+		}
 		return hp_fault_set(f, HP_ERR_PIN,
 				    "two hosts used one token: revoke the "
 				    "name, then invite it again",
@@ -231,57 +244,63 @@ char *hp_pin_text(const struct hp_pin *pin, char out[HP_PIN_TEXT])
 {
 	char key[HP_KEY_TEXT];
 	char sign[HP_KEY_TEXT];
+	int len;
 
-	snprintf(out, HP_PIN_TEXT,
+	len = snprintf(out, HP_PIN_TEXT,
 		 "%s %" PRIu32 " %u.%u.%u.%u/%u %s %s", pin->name, pin->serial,
 		 pin->overlay.ip[0], pin->overlay.ip[1], pin->overlay.ip[2],
 		 pin->overlay.ip[3], pin->overlay.bits,
 		 hp_public_text(&pin->key, key),
 		 hp_public_text(&pin->sign, sign));
+	if (pin->until_s)
+		snprintf(out + len, HP_PIN_TEXT - (size_t)len, " %" PRIu64,
+			 pin->until_s);
 	return out;
 }
 
-static bool serial_parse(const char *text, uint32_t *out)
+static bool number_parse(const char *text, uint64_t max, uint64_t *out)
 {
 	unsigned long long v;
 	char *end;
 
-	if (text[0] < '0' || text[0] > '9')
+	if (text[0] < '0' || text[0] > '9' || strlen(text) > 19)
 		return false;
 	v = strtoull(text, &end, 10);
-	if (*end || v > UINT32_MAX)
+	if (*end || v > max)
 		return false;
-	*out = (uint32_t)v;
+	*out = v;
 	return true;
 }
 
 enum hp_err hp_pin_parse(const char *text, struct hp_pin *out,
 			 struct hp_fault *f)
 {
-	static const char how[] = "NAME SERIAL ADDRESS/BITS KEY KEY";
+	static const char how[] = "NAME SERIAL ADDRESS/BITS KEY KEY [UNTIL]";
 	char copy[HP_PIN_TEXT];
 	struct hp_pin p = { 0 };
 	char *rest = copy;
 	char *field[5];
+	uint64_t serial;
 
 	if (strlen(text) >= sizeof(copy))
 		return hp_fault_set(f, HP_ERR_FORMAT, how, "line too long");
 	strcpy(copy, text);
 	for (size_t i = 0; i < 5; i++)
 		field[i] = strsep(&rest, " ");
-	if (!field[4] || rest)
+	if (!field[4] || (rest && !number_parse(rest, INT64_MAX, &p.until_s)))
 		return hp_fault_set(f, HP_ERR_FORMAT, how,
-				    "a pin has five fields");
+				    "a pin has five fields, and a date");
 	if (hp_name_parse(field[0], p.name, f) ||
 	    hp_overlay_parse(field[2], &p.overlay, f))
 		return HP_ERR_FORMAT;
-	if (!serial_parse(field[1], &p.serial))
+	if (!number_parse(field[1], UINT32_MAX, &serial))
 		return hp_fault_set(f, HP_ERR_FORMAT, how,
 				    "\"%s\" is not a serial number", field[1]);
 	if (hp_public_parse(field[3], &p.key) ||
 	    hp_public_parse(field[4], &p.sign))
 		return hp_fault_set(f, HP_ERR_FORMAT, how,
 				    "the keys of %s are damaged", p.name);
+	p.serial = (uint32_t)serial;
 	*out = p;
 	return HP_OK;
 }

@@ -45,6 +45,7 @@ struct hp_judge;
  * @overlay: its address
  * @key:     X25519
  * @sign:    Ed25519
+ * @until_s: end of its grant; 0: its certificate is permanent
  */
 struct hp_pin {
 	char name[HP_NAME_TEXT];
@@ -52,6 +53,7 @@ struct hp_pin {
 	struct hp_overlay overlay;
 	struct hp_public key;
 	struct hp_public sign;
+	uint64_t until_s;
 };
 
 /* A judge of the network @net_id, without pins or list; NULL: no memory. */
@@ -83,7 +85,8 @@ const struct hp_pin *hp_judge_find(const struct hp_judge *j,
 /* Puts back a stored pin. HP_ERR_EXISTS, HP_ERR_FULL, HP_ERR_NOMEM. */
 enum hp_err hp_judge_add_pin(struct hp_judge *j, const struct hp_pin *pin)
 	HP_MUST_CHECK;
-/* One line of text, without newline: name serial address/bits key sign.
+/* One line of text, without newline: name serial address/bits key sign, and
+ * the end of the grant, seconds since 1970, unless it is permanent.
  * Returns @out.
  */
 char *hp_pin_text(const struct hp_pin *pin, char out[HP_PIN_TEXT]);

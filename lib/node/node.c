@@ -290,28 +290,16 @@ void hp_node_free(struct hp_node *n)
 	free(n);
 }
 
-void hp_node_start(struct hp_node *n, uint16_t port, uint64_t wall_s,
-		   uint64_t now_ns)
+/* A peer known by its pin alone could begin a handshake by itself. */
+static bool pin_ended(const struct peer *p)
 {
-	n->now_ns = now_ns;
-	n->wall_s = wall_s;
-	n->wall_ns = now_ns;
-	n->port = port;
-	n->started = true;
-	hp_node_publish(n, true);
-	for (struct peer *p = n->peers; p; p = p->hh.next)
-		if (p->wanted)
-			hp_peer_connect(p);
-}
+	const struct hp_node *n = p->node;
+	const struct hp_pin *pin = p->known && !p->epoch ?
+					   hp_judge_find(n->judge, p->name) :
+					   NULL;
 
-void hp_node_bye(struct hp_node *n, uint64_t now_ns)
-{
-	n->now_ns = now_ns;
-	for (unsigned int i = 0; i < n->n_servers; i++)
-		hp_meet_bye(n->servers[i].client, now_ns);
+	return pin && pin->until_s && n->wall_s > pin->until_s;
 }
-
-/* ---- news from the host ---------------------------------------------- */
 
 /* A grant that has ended: the peer may have a permanent certificate that we do
  * not know of, so it is asked first.
@@ -320,6 +308,8 @@ static void look_at_date(struct peer *p)
 {
 	const struct hp_node *n = p->node;
 
+	if (pin_ended(p))
+		hp_peer_refuse(p, HP_ERR_EXPIRED);
 	if (!p->epoch || p->cert.kind != HP_CERT_GRANTED ||
 	    n->wall_s <= p->cert.grant.until_s)
 		return;
@@ -330,6 +320,31 @@ static void look_at_date(struct peer *p)
 		hp_peer_connect(p);
 	}
 }
+
+void hp_node_start(struct hp_node *n, uint16_t port, uint64_t wall_s,
+		   uint64_t now_ns)
+{
+	n->now_ns = now_ns;
+	n->wall_s = wall_s;
+	n->wall_ns = now_ns;
+	n->port = port;
+	n->started = true;
+	hp_node_publish(n, true);
+	for (struct peer *p = n->peers; p; p = p->hh.next) {
+		look_at_date(p);
+		if (p->wanted)
+			hp_peer_connect(p);
+	}
+}
+
+void hp_node_bye(struct hp_node *n, uint64_t now_ns)
+{
+	n->now_ns = now_ns;
+	for (unsigned int i = 0; i < n->n_servers; i++)
+		hp_meet_bye(n->servers[i].client, now_ns);
+}
+
+/* ---- news from the host ---------------------------------------------- */
 
 void hp_node_set_wall(struct hp_node *n, uint64_t wall_s, uint64_t now_ns)
 {

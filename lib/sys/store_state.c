@@ -19,7 +19,7 @@
  * often, and at most this much ahead of the clock after a restart.
  */
 #define RESERVE_NS (600 * HP_S)
-#define PINS_HEAD "# Nodes met: NAME SERIAL ADDRESS KEY SIGNKEY\n"
+#define PINS_HEAD "# Nodes met: NAME SERIAL ADDRESS KEY SIGNKEY [UNTIL]\n"
 
 static enum hp_err pins_read(struct hp_judge *j, char *text,
 			     struct hp_fault *f)

@@ -145,10 +145,35 @@ static void judge_pins_at_first_sight_and_accepts_again(void **state)
 	assert_int_equal(hp_judge_pin_count(j), 1);
 	assert_non_null(hp_judge_find(j, BOB));
 	assert_null(hp_judge_find(j, "carol"));
-	hp_cert_issue(&w->root, &w->bob.cert, &permanent);
-	assert_int_equal(hp_judge_check(j, &permanent, 5, NULL), HP_OK);
 	assert_int_equal(hp_judge_check(j, &w->bob.cert, 5, NULL), HP_OK);
 	assert_int_equal(hp_judge_generation(j), generation);
+	assert_int_equal(hp_judge_find(j, BOB)->until_s, BOB_UNTIL);
+	/* The date goes, once, and does not come back. */
+	hp_cert_issue(&w->root, &w->bob.cert, &permanent);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(hp_judge_check(j, &permanent, 5, NULL), HP_OK);
+		assert_int_equal(hp_judge_check(j, &w->bob.cert, 5, NULL),
+				 HP_OK);
+		assert_int_equal(hp_judge_generation(j), generation + 1);
+		assert_int_equal(hp_judge_find(j, BOB)->until_s, 0);
+	}
+	hp_judge_free(j);
+	free(w);
+}
+
+static void judge_refuses_the_key_of_another(void **state)
+{
+	struct world *w = world_make(1);
+	struct hp_judge *j = hp_judge_new(&w->net.id);
+	struct hp_identity carol = world_enrol(w, "carol", 3, 3);
+	struct hp_fault f;
+
+	(void)state;
+	assert_int_equal(hp_judge_check(j, &w->bob.cert, 5, NULL), HP_OK);
+	carol.cert.key = w->bob.cert.key;
+	hp_cert_issue(&w->root, &carol.cert, &carol.cert);
+	assert_int_equal(hp_judge_check(j, &carol.cert, 5, &f), HP_ERR_PIN);
+	assert_null(hp_judge_find(j, "carol"));
 	hp_judge_free(j);
 	free(w);
 }
@@ -415,6 +440,7 @@ int main(void)
 		cmocka_unit_test(identity_with_keys_of_another_is_refused),
 		cmocka_unit_test(permanent_cert_names_the_same_node),
 		cmocka_unit_test(judge_pins_at_first_sight_and_accepts_again),
+		cmocka_unit_test(judge_refuses_the_key_of_another),
 		cmocka_unit_test(judge_refuses_other_keys_for_one_grant),
 		cmocka_unit_test(judge_lets_a_later_grant_supersede_the_pin),
 		cmocka_unit_test(

@@ -224,6 +224,41 @@ static void a_grant_that_ends_ends_the_connection(void **state)
 	}
 }
 
+/* Bob could begin a handshake by himself, without being introduced. */
+static void a_pin_whose_grant_ended_is_not_met_by_itself(void **state)
+{
+	struct hp_judge *judge;
+	char text[HP_PIN_TEXT];
+	struct hp_node *node;
+	struct hp_pin bob;
+	struct trio t;
+
+	(void)state;
+	trio_of(&t, 10);
+	for (int past = 0; past < 2; past++) {
+		judge = hp_judge_new(&t.w.net.id);
+		bob = pin_of("bob", 2, &t.bob->id.cert.key);
+		bob.until_s = UNTIL_S;
+		hp_pin_text(&bob, text);
+		memset(&bob, 0, sizeof(bob));
+		assert_int_equal(hp_pin_parse(text, &bob, NULL), HP_OK);
+		assert_true(bob.until_s == UNTIL_S);
+		assert_int_equal(hp_judge_add_pin(judge, &bob), HP_OK);
+		assert_int_equal(node_with(&t, judge, &node), HP_OK);
+		hp_node_start(node, WORLD_PORT, UNTIL_S + (uint64_t)past, 1);
+		assert_int_equal(!hp_wg_peer_find(hp_node_wg(node), &bob.key),
+				 past);
+		hp_node_free(node);
+	}
+	/* Shown once, a permanent certificate makes the pin last. */
+	meet(t.alice, "bob");
+	assert_true(hp_judge_find(t.alice->node->judge, "bob")->until_s);
+	hp_peer_connect(hp_peer_named(t.alice->node, "bob"));
+	sim_world_run(&t.w, 2 * HP_S);
+	assert_false(hp_judge_find(t.alice->node->judge, "bob")->until_s);
+	sim_world_free(&t.w);
+}
+
 /* Bob got a permanent certificate, but alice was introduced with his grant. */
 static void a_permanent_certificate_outlives_its_grant(void **state)
 {
@@ -371,6 +406,7 @@ int main(void)
 		cmocka_unit_test(
 			a_second_user_of_a_token_does_not_disturb_the_first),
 		cmocka_unit_test(a_grant_that_ends_ends_the_connection),
+		cmocka_unit_test(a_pin_whose_grant_ended_is_not_met_by_itself),
 		cmocka_unit_test(a_permanent_certificate_outlives_its_grant),
 		cmocka_unit_test(a_replayed_question_is_answered_rarely),
 		cmocka_unit_test(a_record_of_an_old_run_does_no_lasting_harm),
