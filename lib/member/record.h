@@ -29,7 +29,7 @@
  * @caps:    capability bits; unknown ones are ignored
  * @revoked: number of the newest revocation list it has
  * @epoch:   random per start of the daemon, other than 0
- * @seq:     grows with each record of an epoch
+ * @seq:     grows with each record published in an epoch
  * @cert:    not yet judged when read; on sealing the identity's is taken
  * @cand:    @n_cand candidates, at most 4 of them IPv6 in the ten
  */

@@ -94,6 +94,7 @@ struct peer {
 	unsigned int tries;		/* connects without success */
 	uint64_t asked_ns;		/* last connect */
 	enum hp_mapping told_mapping;	/* what its offer said of our NAT */
+	uint64_t told_ns;		/* when it got our candidates */
 	uint64_t retry_ns;		/* next connect */
 	uint64_t watch_ns;		/* next look at the data path's stamps */
 	uint64_t heard_ns;		/* newest of them told to @punch */
@@ -138,6 +139,7 @@ struct hp_node {
 	size_t n_ifaddrs;
 	struct hp_candidate cand[HP_CANDIDATES_MAX];
 	size_t n_cand;
+	uint64_t cand_ns;		/* when they changed */
 	uint64_t epoch;
 	uint32_t seq;
 	bool started;
@@ -199,11 +201,11 @@ enum hp_err hp_peer_set_keys(struct peer *p, const struct hp_public *key,
 void hp_peer_want(struct peer *p);
 /* Asks the servers for an introduction, now or as soon as it may. */
 void hp_peer_connect(struct peer *p);
-/* That our NAT maps per destination is often learnt after the first
- * introduction. A peer without a direct path gets a new offer for it, so that
- * both sides can tell why they are relayed.
+/* Where we can be reached, and that our NAT maps per destination, is often
+ * learnt after the first introduction. A peer without a direct path gets a new
+ * offer for it, so that both sides try, or can tell why they are relayed.
  */
-void hp_peer_tell_mapping(struct peer *p);
+void hp_peer_tell(struct peer *p);
 /* Asks again, after the delay that its unsuccessful tries have earned it. */
 void hp_peer_connect_later(struct peer *p);
 /**

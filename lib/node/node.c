@@ -117,15 +117,19 @@ void hp_node_publish(struct hp_node *n, bool anyway)
 	struct hp_candidate cand[HP_CANDIDATES_MAX] = { 0 };
 	struct hp_record rec;
 	uint8_t blob[HP_RECORD_MAX];
+	bool same;
 	size_t count;
 	size_t len;
 
 	if (!n->started)
 		return;
 	count = gather(n, cand);
-	if (!anyway && count == n->n_cand &&
-	    !memcmp(cand, n->cand, count * sizeof(cand[0])))
+	same = count == n->n_cand &&
+	       !memcmp(cand, n->cand, count * sizeof(cand[0]));
+	if (same && !anyway)
 		return;
+	if (!same)
+		n->cand_ns = n->now_ns;
 	memcpy(n->cand, cand, sizeof(n->cand));
 	n->n_cand = count;
 	n->seq++;

@@ -22,6 +22,8 @@
 #define RETRY_MAX_SHIFT 6	/* 64 s */
 /* A peer that lives has answered a probe by then, over the relay at least. */
 #define EPOCH_DOUBT_NS (3 * HP_S)
+/* Until a server has our new record, with a repetition. */
+#define RECORD_LAG_NS (2 * HP_S)
 #define WATCH_NS (250 * HP_MS)
 /* Longer than the WireGuard timers let a peer stay marked as active, so that
  * its next packet is announced by a notice again.
@@ -342,6 +344,7 @@ static void send_offer(struct peer *p)
 	uint8_t blob[HP_OFFER_MAX];
 	size_t len;
 
+	p->told_ns = n->now_ns;
 	hp_node_record(n, &offer.record);
 	p->told_mapping = hp_node_mapping(n);
 	offer.has_init = wants_init(p) &&
@@ -375,11 +378,14 @@ void hp_peer_connect(struct peer *p)
 	hp_peer_update(p);
 }
 
-void hp_peer_tell_mapping(struct peer *p)
+void hp_peer_tell(struct peer *p)
 {
+	struct hp_node *n = p->node;
+	bool mapping = p->told_mapping != HP_MAPPING_APDM &&
+		       hp_node_mapping(n) == HP_MAPPING_APDM;
+
 	if (p->epoch && !hp_path_set(&p->direct) &&
-	    p->told_mapping != HP_MAPPING_APDM &&
-	    hp_node_mapping(p->node) == HP_MAPPING_APDM)
+	    (mapping || p->told_ns < n->cand_ns))
 		hp_peer_connect(p);
 }
 
@@ -484,6 +490,9 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 		return;
 	if (!p->connect_ns)
 		p->connect_ns = n->now_ns;
+	/* Who asked for us got what the server had of us a moment ago. */
+	if (!answer && p->told_ns < hp_time_since(n->now_ns, RECORD_LAG_NS))
+		p->told_ns = hp_time_since(n->now_ns, RECORD_LAG_NS);
 	if (hp_path_set(relay) &&
 	    (!hp_path_set(&p->relay) || p->relay_server == server ||
 	     p->silent)) {
@@ -500,7 +509,7 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 	else if (answer && !p->session && hp_path_set(current_path(p)))
 		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
 	hp_notes_begin(p);
-	hp_peer_tell_mapping(p);
+	hp_peer_tell(p);
 	hp_peer_update(p);
 }
 
@@ -522,7 +531,10 @@ static void wg_send(void *ctx, struct hp_wg_peer *peer,
 	struct hp_node *n = ctx;
 	struct hp_path to = *path;
 
-	(void)peer;
+	/* Data by the slow path: no data thread tells of it. */
+	if (peer && hp_wg_peer_user(peer) &&
+	    hp_datagram_kind(pkt->data, pkt->len) == HP_DGRAM_WG_DATA)
+		hp_peer_watch(hp_wg_peer_user(peer));
 	if (to.channel && hp_relay_push(pkt, to.channel) != HP_OK)
 		return;
 	n->cfg.ops.send(n->cfg.ctx, &to, 0, pkt->data, pkt->len);

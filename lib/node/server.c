@@ -79,7 +79,7 @@ static void note_seen(struct server *s, const struct hp_meet_event *ev)
 	seen[ev->port] = ev->seen;
 	hp_node_publish(s->node, hp_node_mapping(s->node) != was);
 	for (struct peer *p = s->node->peers; p; p = p->hh.next)
-		hp_peer_tell_mapping(p);
+		hp_peer_tell(p);
 }
 
 static void on_registered(struct server *s, const struct hp_meet_event *ev)
