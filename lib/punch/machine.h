@@ -48,6 +48,7 @@ struct hp_check {
  * @backoff:      the next retry comes 2^backoff s after a failed round
  * @pace:         cap on requests
  * @answers:      cap on responses
+ * @learning:     cap on paths learned from the sources of requests
  * @look:         an error makes the next tick check the path in use
  * @waiting_ns:   the first send over the path in use since something was
  *                heard on it, 0: none
@@ -90,6 +91,7 @@ struct hp_punch {
 
 	struct hp_pace pace;
 	struct hp_pace answers;
+	struct hp_pace learning;
 	struct hp_check check;
 	bool look;
 	uint64_t waiting_ns;

@@ -46,6 +46,8 @@ struct hp_pending {
  * @skip:      the system cannot send there: not in this round
  * @peer_uses: the peer's last request said that its packets go over it
  * @n_round:   probes of this round sent to it
+ * @n_trigger: and, of them, answers to requests of the peer, up to a cap
+ * @named_seq: sequence of the last nomination that came over it, 0: none
  * @sent, @answered, @heard, @errors: see struct hp_punch_path_info
  * @denied:    of @errors, those of our own firewall
  * @history:   outcomes since @valid_ns, newest in bit 0; set: lost
@@ -66,6 +68,8 @@ struct hp_track {
 	bool skip;
 	bool peer_uses;
 	unsigned int n_round;
+	unsigned int n_trigger;
+	uint64_t named_seq;
 	uint32_t sent;
 	uint32_t answered;
 	uint32_t heard;

@@ -56,6 +56,8 @@
  *
  * Budgets. Requests: 24 at once, 100/s, 44 a round. Responses: one for each
  * fresh authentic request, 50 at once, 200/s, never longer than the request.
+ * New sources: 12 at once, one in 2 s. Two NATs that map by destination and
+ * filter nothing would give each answer a new source, and a mapping, for ever.
  */
 #include "punch/punch.h"
 
@@ -77,6 +79,7 @@
 #define CHECK_TIME (500 * HP_MS)
 /* Between two requests of ours that answer requests of the peer. */
 #define TRIGGER_GAP (20 * HP_MS)
+#define TRIGGER_SHIFT_MAX 6
 /* A new round makes no sense so soon after the last one began. */
 #define ROUND_GAP (300 * HP_MS)
 #define STRANGER_GAP (1 * HP_S)
@@ -322,6 +325,18 @@ static void note_heard(struct hp_punch *p, struct hp_track *t, uint64_t at_ns)
 		check_passed(p);
 }
 
+/* The peer's choice is ours once we had an answer over it, too: where from its
+ * word came proves nothing, for anybody can send on a copy of it.
+ */
+static void follow_named(struct hp_punch *p, size_t i, uint64_t now_ns)
+{
+	const struct hp_track *t = &p->paths.track[i];
+
+	if (!p->controlling && i != p->use && t->valid && t->named_seq &&
+	    t->named_seq == p->nominate_seq)
+		go_direct(p, i, now_ns);
+}
+
 static void follow(struct hp_punch *p, size_t i, uint64_t seq, uint64_t now_ns)
 {
 	if (p->controlling || seq <= p->nominate_seq)
@@ -330,10 +345,8 @@ static void follow(struct hp_punch *p, size_t i, uint64_t seq, uint64_t now_ns)
 	if (i == p->use)
 		return;
 	if (i) {
-		/* The peer had an answer of ours over it. */
-		p->paths.track[i].valid = true;
-		p->paths.track[i].valid_ns = now_ns;
-		go_direct(p, i, now_ns);
+		p->paths.track[i].named_seq = seq;
+		follow_named(p, i, now_ns);
 		return;
 	}
 	hp_track_fail(hp_punch_used(p));
@@ -367,14 +380,19 @@ static void agree(struct hp_punch *p, const struct hp_track *t, uint64_t now_ns)
 }
 
 /* A path that is not known to work yet is tried the moment the peer is heard
- * over it: our own NAT is open for it now.
+ * over it: our own NAT is open for it now. The gaps double, for the peer does
+ * the same, and on a slow path each request would bring about the next before
+ * the first was answered.
  */
 static void trigger(struct hp_punch *p, struct hp_track *t, uint64_t now_ns)
 {
 	if (t == relay(p) || (t->valid && t->srtt_ns))
 		return;
-	if (!t->full_ns || now_ns - t->full_ns >= TRIGGER_GAP)
-		hp_punch_request(p, t, 0, 0, now_ns);
+	if (t->full_ns && now_ns - t->full_ns < TRIGGER_GAP << t->n_trigger)
+		return;
+	if (t->n_trigger < TRIGGER_SHIFT_MAX)
+		t->n_trigger++;
+	hp_punch_request(p, t, 0, 0, now_ns);
 }
 
 static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
@@ -383,7 +401,7 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 	struct hp_track *t = hp_paths_find(&p->paths, from);
 	size_t i;
 
-	if (!t && !from->channel)
+	if (!t && !from->channel && hp_pace_take(&p->learning, now_ns))
 		t = hp_paths_add(&p->paths, from, HP_CAND_PEER_REFLEXIVE,
 				 p->use, p->doubt);
 	if (!t && !from->channel)
@@ -434,6 +452,7 @@ static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
 	if (t == hp_punch_used(p) && (t->peer_uses || !p->controlling))
 		check_passed(p);
 	choose(p, t, fresh, now_ns);
+	follow_named(p, index_of(p, t), now_ns);
 	pong(p, m->txid, now_ns);
 	return HP_OK;
 }
@@ -706,6 +725,7 @@ struct hp_punch *hp_punch_new(const struct hp_punch_config *cfg)
 	p->controlling = memcmp(cfg->own.b, cfg->peer.b, HP_KEY_LEN) < 0;
 	p->pace = (struct hp_pace){ .every_ns = HP_S / 100, .burst = 24 };
 	p->answers = (struct hp_pace){ .every_ns = HP_S / 200, .burst = 50 };
+	p->learning = (struct hp_pace){ .every_ns = 2 * HP_S, .burst = 12 };
 	hp_probe_keys_init(&p->keys, &cfg->key, &cfg->own, &cfg->peer);
 	forget(p);
 	return p;

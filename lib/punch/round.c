@@ -167,6 +167,7 @@ static void start(struct hp_punch *p, unsigned int n_full, uint64_t guard_ns,
 	p->retry_ns = HP_NEVER;
 	for (size_t i = 0; i < p->paths.n; i++) {
 		p->paths.track[i].n_round = 0;
+		p->paths.track[i].n_trigger = 0;
 		p->paths.track[i].skip = false;
 	}
 	hp_round_run(p, now_ns);
