@@ -150,6 +150,11 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(sim_src:%.c=$(B)/%.o) \
 	$(call say,LD,$@)$(CC) $(subst fuzzer-no-link,fuzzer,$(LDREQ)) \
 		$(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# ---- simulated -----------------------------------------------------------
+sim_bin := $(B)/tests/sim/sim
+$(sim_bin): $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c)) $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # ---- shown and measured --------------------------------------------------
 .PHONY: deps demo bench-connect
 deps:		## install the Debian packages that are missing; as root

@@ -7,8 +7,8 @@
 
 #define PORT_FIRST 1024
 #define PORT_COUNT (65536 - PORT_FIRST)
-/* Linux keeps a flow that nobody answered for so long. */
-#define POISON_NS (30 * HP_S)
+/* Linux keeps a flow that nobody answered for so long at most. */
+#define UNANSWERED_NS (30 * HP_S)
 
 struct sent {
 	struct hp_addr to;
@@ -23,6 +23,7 @@ struct mapping {
 	uint64_t used_ns;
 	bool routed;		/* @inner is not translated */
 	bool poisoned;		/* made from outside: blocks, never forwards */
+	bool answered;
 	struct sent *sent;	/* for filtering */
 	size_t n_sent;
 	struct mapping *next;
@@ -55,6 +56,11 @@ const struct sim_nat_config *sim_nat_config(const struct sim_nat *n)
 	return &n->cfg;
 }
 
+struct sim_nat *sim_nat_outside(const struct sim_nat *n)
+{
+	return n->outside;
+}
+
 void sim_nat_flush(struct sim_nat *n)
 {
 	struct mapping *m;
@@ -72,10 +78,14 @@ void sim_nat_renumber(struct sim_nat *n, const char *external_ip)
 	n->external = sim_ip_of(external_ip);
 }
 
-static bool is_over(const struct sim_nat *n, uint64_t used_ns, bool poisoned)
+static bool is_over(const struct sim_nat *n, const struct mapping *m,
+		    uint64_t used_ns)
 {
-	uint64_t life = poisoned ? POISON_NS : n->cfg.lifetime_ns;
+	uint64_t life = n->cfg.lifetime_ns;
 
+	if (n->cfg.ports == SIM_OVERLOAD && !m->answered &&
+	    (!life || life > UNANSWERED_NS))
+		life = UNANSWERED_NS;
 	return life && n->sim->now_ns > used_ns + life;
 }
 
@@ -84,7 +94,7 @@ static void expire(struct sim_nat *n)
 	for (struct mapping **at = &n->mappings; *at;) {
 		struct mapping *m = *at;
 
-		if (!is_over(n, m->used_ns, m->poisoned)) {
+		if (!is_over(n, m, m->used_ns)) {
 			at = &m->next;
 			continue;
 		}
@@ -261,7 +271,7 @@ static bool filter_passes(const struct sim_nat *n, const struct mapping *m,
 	if (f == SIM_EIF)
 		return true;
 	for (size_t i = 0; i < m->n_sent; i++) {
-		if (is_over(n, m->sent[i].used_ns, false))
+		if (is_over(n, m, m->sent[i].used_ns))
 			continue;
 		if (hp_addr_eq(&m->sent[i].to, from) ||
 		    (f == SIM_ADF && hp_addr_same_ip(&m->sent[i].to, from)))
@@ -299,6 +309,7 @@ enum sim_fate nat_in(struct sim_nat *n, const struct hp_addr *from,
 			      m->port != to->port) ||
 		    !filter_passes(n, m, from))
 			continue;
+		m->answered = true;
 		*to = m->inner;
 		return SIM_ARRIVED;
 	}

@@ -141,6 +141,11 @@ struct hp_addr sim_host_addr(const struct sim_host *h, uint16_t port)
 				port);
 }
 
+struct sim_nat *sim_host_behind(const struct sim_host *h)
+{
+	return h->behind;
+}
+
 uint64_t sim_host_received(const struct sim_host *h)
 {
 	return h->received;
@@ -328,7 +333,7 @@ static struct flight *flight_new(struct sim_host *h, const struct hp_addr *from,
 	struct flight *f = calloc(1, sizeof(*f) + len);
 
 	assert(f);
-	f->id = h->sim->seq++;
+	f->id = h->sim->n_sent;
 	f->sender = h;
 	f->from = *from;
 	f->to = *to;
@@ -350,10 +355,12 @@ bool sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
 		return false;
 	for (const struct sim_nat *n = h->behind; n; n = n->outside)
 		dup_ppm += n->link.dup_ppm;
-	for (bool again = true; again;) {
+	s->n_sent++;
+	for (unsigned int n = 0, again = true; again; n++) {
 		again = chance(s, dup_ppm);
 		f = flight_new(h, &from, to, ttl, buf, len);
-		see(s, f, SIM_SENT);
+		if (!n)
+			see(s, f, SIM_SENT);
 		if (h->down)
 			end(s, f, SIM_NOWHERE);
 		else

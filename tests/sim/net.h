@@ -106,7 +106,7 @@ enum sim_fate {
 
 /**
  * struct sim_sight - What an observer sees of a datagram
- * @id:   the same from SIM_SENT to its fate
+ * @id:   the same from SIM_SENT to its fate, and for its duplicates
  * @host: who sent it
  * @at:   who got it (SIM_ARRIVED)
  * @from, @to: as they are at this place
@@ -141,6 +141,7 @@ struct sim_nat *sim_nat_new(struct sim *s, const struct sim_nat_config *cfg,
 			    struct sim_nat *outside, const char *external_ip);
 void sim_nat_link(struct sim_nat *n, const struct sim_link *link);
 const struct sim_nat_config *sim_nat_config(const struct sim_nat *n);
+struct sim_nat *sim_nat_outside(const struct sim_nat *n);
 /* Forgets all mappings, as a reboot or a conntrack flush does. */
 void sim_nat_flush(struct sim_nat *n);
 /* Another external address from now on, and no mappings. */
@@ -167,6 +168,7 @@ struct hp_addr sim_host_addr(const struct sim_host *h, uint16_t port);
  */
 bool sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
 	      int ttl, const uint8_t *buf, size_t len);
+struct sim_nat *sim_host_behind(const struct sim_host *h);
 /* Datagrams that reached @h so far. */
 uint64_t sim_host_received(const struct sim_host *h);
 

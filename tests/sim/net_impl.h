@@ -34,6 +34,7 @@ struct sim_host {
 struct sim {
 	uint64_t now_ns;
 	uint64_t seq;
+	uint64_t n_sent;
 	unsigned int hops;
 	struct hp_heap flights;
 	struct hp_rng_seeded seeded;

@@ -14,6 +14,7 @@
 
 #include "../sim/world.h"
 #include "base/crypto.h"
+#include "base/datagram.h"
 #include "base/pkt.h"
 #include "member/judge.h"
 #include "punch/candidates.h"
@@ -254,6 +255,157 @@ static void a_direct_path_outlives_the_server(void **state)
 	sim_world_free(&t.w);
 }
 
+static void a_restarted_server_relays_for_both_ends_again(void **state)
+{
+	struct pair t;
+
+	(void)state;
+	for (uint64_t seed = 200; seed < 230; seed++) {
+		pair_of(&t, seed, true, &symmetric, &symmetric);
+		pair_up(&t);
+		assert_true(sim_world_wait(t.a, "bob", HP_PEER_RELAYED, HP_S));
+		packets_pass(&t);
+		sim_world_server_stop(&t.w);
+		sim_world_run(&t.w, 3 * HP_S);
+		sim_world_server_start(&t.w);
+		for (unsigned int k = 0; k < 100; k++) {
+			sim_world_packet(t.a, t.b);
+			sim_world_packet(t.b, t.a);
+			sim_world_run(&t.w, 100 * HP_MS);
+		}
+		packets_pass(&t);
+		sim_world_free(&t.w);
+	}
+}
+
+/* Bob registers by IPv6 and asks for alice before he knows how IPv4 sees him:
+ * he must tell her later.
+ */
+static void an_address_learned_late_is_told_to_who_was_met(void **state)
+{
+	const struct sim_site site = { .ip4 = "192.168.2.2",
+				       .ip6 = "2001:db8:5::2",
+				       .link = &ten_ms,
+				       .port = WORLD_PORT };
+	struct sim_site at = site;
+	struct pair t;
+
+	(void)state;
+	sim_world_init(&t.w, 17, true);
+	t.nat_a = sim_nat_new(t.w.sim, &symmetric, NULL, "203.0.113.11");
+	t.nat_b = sim_nat_new(t.w.sim,
+			      &(struct sim_nat_config){ .filtering = SIM_ADF },
+			      NULL, "203.0.113.12");
+	t.a = sim_world_add(&t.w, "alice", t.nat_a, "192.168.1.2", &ten_ms);
+	sim_world_run(&t.w, 2 * HP_S);
+	at.nat = t.nat_b;
+	t.b = sim_world_join(&t.w, "bob", &at);
+	assert_int_equal(hp_node_want(t.b->node, "alice", sim_now(t.w.sim)),
+			 HP_OK);
+	assert_true(sim_world_wait(t.b, "alice", HP_PEER_DIRECT, 5 * HP_S));
+	packets_pass(&t);
+	sim_world_free(&t.w);
+}
+
+static void silence_is_noticed_without_a_data_thread(void **state)
+{
+	struct pair t;
+
+	(void)state;
+	pair_of(&t, 18, true, &home, &home);
+	pair_up(&t);
+	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
+	sim_world_run(&t.w, 100 * HP_S);
+	sim_world_kill(t.b);
+	for (unsigned int i = 0; i < 20; i++) {
+		sim_world_packet(t.a, t.b);
+		sim_world_run(&t.w, 100 * HP_MS);
+	}
+	assert_int_not_equal(sim_world_state(t.a, "bob"), HP_PEER_DIRECT);
+	sim_world_free(&t.w);
+}
+
+/* 400 ms there and back: requests that answer requests must not crowd out
+ * those that are waited for.
+ */
+static void a_slow_path_is_found_with_few_probes(void **state)
+{
+	const struct sim_link slow = { .delay_ns = 100 * HP_MS };
+	struct sim_nat_config a = { .filtering = SIM_ADF };
+	struct sim_nat_config b = symmetric;
+	struct pair t;
+
+	(void)state;
+	b.filtering = SIM_EIF;
+	pair_of(&t, 19, true, &a, &b);
+	sim_nat_link(t.nat_a, &slow);
+	sim_nat_link(t.nat_b, &slow);
+	pair_up(&t);
+	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 3 * HP_S));
+	assert_true(sim_world_wait(t.b, "alice", HP_PEER_DIRECT, HP_S));
+	assert_true(t.a->sent < 64 && t.b->sent < 64);
+	sim_world_free(&t.w);
+}
+
+/* Each answer comes from a new port, and would open one more. */
+static void nats_without_filters_are_not_filled_up(void **state)
+{
+	struct sim_nat_config open = symmetric;
+	struct pair t;
+
+	(void)state;
+	open.filtering = SIM_EIF;
+	pair_of(&t, 20, true, &open, &open);
+	pair_up(&t);
+	sim_world_run(&t.w, 30 * HP_S);
+	packets_pass(&t);
+	assert_true(sim_nat_count(t.nat_a) < 64);
+	assert_true(sim_nat_count(t.nat_b) < 64);
+	sim_world_free(&t.w);
+}
+
+/* Sends on all probes from his own address, ahead of the original. */
+struct copycat {
+	struct sim_host *host;
+	unsigned int data;	/* what he got that was for a peer */
+};
+
+static void copycat_see(void *ctx, const struct sim_sight *s)
+{
+	struct copycat *c = ctx;
+	struct hp_addr own = sim_host_addr(c->host, 0);
+	enum hp_datagram kind = hp_datagram_kind(s->buf, s->len);
+
+	if (s->fate != SIM_SENT || s->host == c->host)
+		return;
+	if (hp_addr_same_ip(&s->to, &own))
+		c->data += kind == HP_DGRAM_WG_DATA;
+	else if (kind == HP_DGRAM_PROBE)
+		sim_send(c->host, s->from.port, &s->to, 0, s->buf, s->len);
+}
+
+static void a_nomination_sent_on_by_a_stranger_moves_nobody(void **state)
+{
+	struct copycat c = { 0 };
+	struct pair t;
+
+	(void)state;
+	for (uint64_t seed = 300; seed < 304; seed++) {
+		pair_of(&t, seed, true, NULL, NULL);
+		c.host = sim_host_new(t.w.sim, NULL, "198.51.100.66", NULL);
+		sim_observe(t.w.sim, copycat_see, &c);
+		pair_up(&t);
+		for (unsigned int i = 0; i < 100; i++) {
+			sim_world_packet(t.a, t.b);
+			sim_world_packet(t.b, t.a);
+			sim_world_run(&t.w, 100 * HP_MS);
+		}
+		assert_int_equal(c.data, 0);
+		packets_pass(&t);
+		sim_world_free(&t.w);
+	}
+}
+
 static void an_idle_path_is_kept_and_its_session_renewed(void **state)
 {
 	struct sim_nat_config short_lived = home;
@@ -439,6 +591,13 @@ int main(void)
 		cmocka_unit_test(a_restarted_peer_is_met_again),
 		cmocka_unit_test(a_flushed_nat_is_recovered_from),
 		cmocka_unit_test(a_direct_path_outlives_the_server),
+		cmocka_unit_test(a_restarted_server_relays_for_both_ends_again),
+		cmocka_unit_test(an_address_learned_late_is_told_to_who_was_met),
+		cmocka_unit_test(silence_is_noticed_without_a_data_thread),
+		cmocka_unit_test(a_slow_path_is_found_with_few_probes),
+		cmocka_unit_test(nats_without_filters_are_not_filled_up),
+		cmocka_unit_test(
+			a_nomination_sent_on_by_a_stranger_moves_nobody),
 		cmocka_unit_test(an_idle_path_is_kept_and_its_session_renewed),
 		cmocka_unit_test(
 			an_unknown_peer_is_offline_and_met_when_it_comes),

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* The kinds of places that hosts live in, and how to build one. */
+#ifndef SIM_PLACE_H
+#define SIM_PLACE_H
+
+#include "../sim/world.h"
+
+/**
+ * struct place_kind - A NAT class, as it is talked about
+ * @name: short, for tables
+ * @home, @carrier: the NAT next to the host, and the one in front of that
+ */
+struct place_kind {
+	const char *name;
+	const struct sim_nat_config *home;
+	const struct sim_nat_config *carrier;
+};
+
+extern const struct place_kind place_kinds[];
+extern const unsigned int place_n_kinds;
+const struct place_kind *place_named(const char *name);
+
+enum place_ip { PLACE_IP4, PLACE_IP6, PLACE_BOTH };
+
+/**
+ * struct place - Where one node lives
+ * @beside:  lives in the LAN of this one
+ * @carrier: shares the carrier's NAT of this one
+ * @subnet:  third byte of the LAN's prefix: may be that of another LAN
+ */
+struct place {
+	const struct place_kind *kind;
+	enum place_ip ip;
+	bool hairpin;
+	uint64_t lifetime_ns;
+	uint8_t subnet;
+	const struct place *beside;
+	const struct place *carrier;
+	struct sim_link link;
+	uint16_t port;
+	/* filled in by place_build() */
+	struct sim_nat *home_nat;
+	struct sim_nat *carrier_nat;
+	unsigned int n_hosts;
+	struct sim_world_node *node;
+};
+
+/* Makes the NATs and the node, the @i-th one of @w, called "alice" .. */
+void place_build(struct place *p, struct sim_world *w, unsigned int i);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: ISC */
+#include "../sim/run.h"
+
+#include <string.h>
+
+#include "punch/candidates.h"
+
+#define STEP (100 * HP_MS)
+/* Without loss; and with it, where each loss may cost a retry. */
+#define CONNECT_TIME (10 * HP_S)
+#define CONNECT_LOSSY (40 * HP_S)
+#define SETTLE_TIME (40 * HP_S)
+#define SETTLE_LOSSY (150 * HP_S)
+/* Probes of an introduction between two NATs with one port each. */
+#define PROBES_MAX 64
+
+struct run {
+	struct sim_world w;
+	struct scenario sc;
+	struct watch watch;
+};
+
+/* ---- pairs ------------------------------------------------------------- */
+
+static struct sim_world_node *node(struct run *r, unsigned int i)
+{
+	return r->sc.places[i].node;
+}
+
+static enum oracle theory(struct run *r, unsigned int i, unsigned int k)
+{
+	return oracle_ask(node(r, i)->host, node(r, k)->host);
+}
+
+static enum hp_peer_state state_of(struct run *r, unsigned int i,
+				   unsigned int k)
+{
+	return sim_world_state(node(r, i),
+			       sim_world_name(&r->w, node(r, k)->host));
+}
+
+static const char *name(struct run *r, unsigned int i)
+{
+	return sim_world_name(&r->w, node(r, i)->host);
+}
+
+/* Everybody talks to everybody for one step. */
+static void talk(struct run *r)
+{
+	for (unsigned int i = 0; i < r->sc.n; i++)
+		for (unsigned int k = 0; k < r->sc.n; k++)
+			if (i != k)
+				sim_world_packet_of(
+					node(r, i), node(r, k),
+					WORLD_INNER_MIN +
+					hp_rng_below(sim_rng(r->w.sim), 1100));
+	sim_world_run(&r->w, STEP);
+}
+
+typedef bool pair_fn(struct run *r, unsigned int i, unsigned int k,
+		     uint64_t since_ns);
+
+/* Packets of @k reach @i, who says that it is connected. */
+static bool is_connected(struct run *r, unsigned int i, unsigned int k,
+			 uint64_t since_ns)
+{
+	enum hp_peer_state s = state_of(r, i, k);
+
+	return (s == HP_PEER_DIRECT || s == HP_PEER_RELAYED) &&
+	       node(r, i)->from[node(r, k) - r->w.nodes].last_ns > since_ns;
+}
+
+static bool is_settled(struct run *r, unsigned int i, unsigned int k,
+		       uint64_t since_ns)
+{
+	enum hp_peer_state s = state_of(r, i, k);
+
+	if (!is_connected(r, i, k, since_ns))
+		return false;
+	return s == HP_PEER_DIRECT || theory(r, i, k) != ORACLE_DIRECT;
+}
+
+/* Talks until @test holds for all; blames the first pair for which it does not
+ * within @limit_ns.
+ */
+static bool talk_until(struct run *r, pair_fn *test, uint64_t limit_ns,
+		       const char *what)
+{
+	uint64_t since = sim_now(r->w.sim);
+
+	for (;;) {
+		bool late = sim_now(r->w.sim) >= since + limit_ns;
+		bool all = true;
+
+		for (unsigned int i = 0; all && i < r->sc.n; i++)
+			for (unsigned int k = 0; all && k < r->sc.n; k++) {
+				if (i == k || test(r, i, k, since))
+					continue;
+				all = false;
+				if (late)
+					watch_blame(&r->watch, "%s: %s is %s "
+						"to %s (theory: %s) after "
+						"%.0f s", what, name(r, k),
+						hp_peer_state_text(
+							state_of(r, i, k)),
+						name(r, i),
+						oracle_text(theory(r, i, k)),
+						(double)limit_ns / 1e9);
+			}
+		if (all || late || !watch_ok(&r->watch))
+			return all && watch_ok(&r->watch);
+		talk(r);
+	}
+}
+
+static bool settle(struct run *r, const char *what)
+{
+	bool lossy = r->sc.lossy || r->sc.stranger;
+
+	return talk_until(r, is_connected,
+			  lossy ? CONNECT_LOSSY : CONNECT_TIME, what) &&
+	       talk_until(r, is_settled,
+			  lossy ? SETTLE_LOSSY : SETTLE_TIME, what);
+}
+
+static bool no_wonders(struct run *r)
+{
+	for (unsigned int i = 0; i < r->sc.n; i++)
+		for (unsigned int k = 0; k < r->sc.n; k++)
+			if (i != k && theory(r, i, k) == ORACLE_RELAY &&
+			    state_of(r, i, k) == HP_PEER_DIRECT)
+				watch_blame(&r->watch, "%s is direct to %s, "
+					    "which cannot be", name(r, k),
+					    name(r, i));
+	return watch_ok(&r->watch);
+}
+
+/* ---- the play ---------------------------------------------------------- */
+
+static void build(struct run *r, uint64_t seed, FILE *trace)
+{
+	sim_world_init(&r->w, seed, true);
+	sim_set_hops(r->w.sim, r->sc.hops);
+	watch_begin(&r->watch, &r->w, trace);
+	for (unsigned int i = 0; i < r->sc.n; i++) {
+		place_build(&r->sc.places[i], &r->w, i);
+		sim_world_run(&r->w, r->sc.stagger_ns);
+	}
+	if (r->sc.stranger) {
+		r->watch.stranger = sim_host_new(r->w.sim, NULL,
+						 "192.0.2.66", NULL);
+		sim_host_renumber(r->watch.stranger, "2001:db8:666::6");
+		r->watch.copy_one_in = 10;
+	}
+}
+
+static bool want(struct run *r, unsigned int i)
+{
+	for (unsigned int k = 0; k < r->sc.n; k++)
+		if (k != i && (k > i || r->sc.both_ask) &&
+		    hp_node_want(node(r, i)->node, name(r, k),
+				 sim_now(r->w.sim)) != HP_OK)
+			return false;
+	return true;
+}
+
+static struct sim_nat *top_nat(const struct place *p)
+{
+	struct sim_nat *n = p->carrier_nat ? p->carrier_nat : p->home_nat;
+
+	return n && sim_nat_config(n)->mapping != SIM_ROUTED ? n : NULL;
+}
+
+static void play(struct run *r, const struct scenario_step *e, unsigned int at)
+{
+	struct place *p = &r->sc.places[e->node];
+	char ip[32];
+
+	watch_say(&r->watch, "---- %s (%s)", scenario_event_text(e->event),
+		  name(r, e->node));
+	switch (e->event) {
+	case EVENT_SERVER:
+		sim_world_server_stop(&r->w);
+		sim_world_run(&r->w, e->for_ns);
+		sim_world_server_start(&r->w);
+		break;
+	case EVENT_FLUSH:
+		if (p->home_nat)
+			sim_nat_flush(p->home_nat);
+		if (p->carrier_nat)
+			sim_nat_flush(p->carrier_nat);
+		break;
+	case EVENT_RENUMBER:
+		snprintf(ip, sizeof(ip), "203.0.113.%u",
+			 150 + 8 * at + e->node);
+		if (top_nat(p))
+			sim_nat_renumber(top_nat(p), ip);
+		break;
+	case EVENT_RESTART:
+		sim_world_restart(p->node);
+		if (!want(r, e->node))
+			watch_blame(&r->watch, "a name is refused");
+		break;
+	case EVENT_UNPLUG:
+		sim_host_down(p->node->host, true);
+		for (uint64_t t = 0; t < e->for_ns; t += STEP)
+			talk(r);
+		sim_host_down(p->node->host, false);
+		break;
+	case EVENT_IDLE:
+		sim_world_run(&r->w, e->for_ns);
+		break;
+	case EVENT_KINDS:
+		break;
+	}
+}
+
+/* Two NATs with one port each, no loss: few probes do. */
+static void check_budget(struct run *r)
+{
+	if (r->sc.n != 2 || r->sc.lossy || r->sc.stranger ||
+	    theory(r, 0, 1) != ORACLE_DIRECT)
+		return;
+	for (unsigned int i = 0; i < 2; i++)
+		if (r->watch.probes[i] > PROBES_MAX)
+			watch_blame(&r->watch, "%s sent %u probes", name(r, i),
+				    r->watch.probes[i]);
+}
+
+static void play_all(struct run *r)
+{
+	sim_world_run(&r->w, 2 * HP_S);
+	watch_say(&r->watch, "---- begin");
+	for (unsigned int i = 0; i < r->sc.n; i++)
+		if (!want(r, i))
+			watch_blame(&r->watch, "a name is refused");
+	if (!settle(r, "at first"))
+		return;
+	check_budget(r);
+	for (unsigned int i = 0; i < r->sc.n_steps; i++) {
+		play(r, &r->sc.steps[i], i);
+		if (!settle(r, scenario_event_text(r->sc.steps[i].event)))
+			return;
+	}
+	for (unsigned int i = 0; i < 20; i++)
+		talk(r);
+	no_wonders(r);
+}
+
+static void sum_up(struct run *r, struct run_result *out)
+{
+	memset(out, 0, sizeof(*out));
+	memcpy(out->why, r->watch.why, sizeof(out->why));
+	for (unsigned int i = 0; i < r->sc.n; i++)
+		for (unsigned int k = i + 1; k < r->sc.n; k++) {
+			enum oracle o = theory(r, i, k);
+
+			out->n_pairs++;
+			out->asked[o]++;
+			out->direct[o] += state_of(r, i, k) == HP_PEER_DIRECT;
+		}
+}
+
+void run_seed(uint64_t seed, FILE *trace, struct run_result *out)
+{
+	static struct run r;
+
+	scenario_draw(&r.sc, seed);
+	build(&r, seed, trace);
+	if (trace)
+		scenario_print(&r.sc, trace);
+	play_all(&r);
+	sum_up(&r, out);
+	sim_world_free(&r.w);
+	watch_end(&r.watch);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* One run: a scenario played, and all that must hold of it checked. */
+#ifndef SIM_RUN_H
+#define SIM_RUN_H
+
+#include <stdio.h>
+
+#include "../sim/oracle.h"
+#include "../sim/scenario.h"
+#include "../sim/watch.h"
+
+#define RUN_PAIRS (WORLD_NODES * (WORLD_NODES - 1) / 2)
+
+/**
+ * struct run_result
+ * @why:      what was broken; "": nothing
+ * @n_pairs:  pairs of nodes
+ * @asked:    how many of each enum oracle
+ * @direct:   of them, how many were direct at the end
+ */
+struct run_result {
+	char why[WATCH_WHY];
+	unsigned int n_pairs;
+	unsigned int asked[3];
+	unsigned int direct[3];
+};
+
+/* @trace: NULL, or gets what happens. */
+void run_seed(uint64_t seed, FILE *trace, struct run_result *out);
+
+#endif

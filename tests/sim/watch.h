@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An observer of all datagrams of a world: it looks for what must never be on
+ * the wire, copies datagrams for a stranger who sends them again, and writes
+ * the trace.
+ */
+#ifndef SIM_WATCH_H
+#define SIM_WATCH_H
+
+#include <stdio.h>
+
+#include "../sim/world.h"
+
+#define WATCH_WHY 160
+
+/* The data messages of one sender under one session of the receiver. */
+struct watch_session {
+	const struct sim_host *host;
+	unsigned int run;
+	uint32_t receiver;
+	uint64_t counter;
+};
+
+/**
+ * struct watch
+ * @why:      what was seen that must not be, first of all; "": nothing
+ * @trace:    gets a line for each datagram; NULL: none
+ * @stranger: sends one in @copy_one_in datagrams again, to the same place;
+ *            NULL: nobody does
+ * @probes:   sent by each node
+ */
+struct watch {
+	struct sim_world *world;
+	char why[WATCH_WHY];
+	FILE *trace;
+	struct sim_host *stranger;
+	unsigned int copy_one_in;
+	unsigned int probes[WORLD_NODES];
+	struct watch_session *sessions;
+	size_t n_sessions;
+};
+
+void watch_begin(struct watch *v, struct sim_world *w, FILE *trace);
+void watch_end(struct watch *v);
+/* What the nodes have seen themselves; also in @why. True: all is well. */
+bool watch_ok(struct watch *v);
+void watch_blame(struct watch *v, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* A line of the trace. */
+void watch_say(const struct watch *v, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif
