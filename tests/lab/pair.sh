@@ -374,6 +374,30 @@ case_killed_daemon_is_cleaned_up_after() {
 	traces alice | diff "$LAB_DIR/before" -
 }
 
+# What the systemd units leave the programs is enough for them.
+case_units_leave_privileges_enough() {
+	need setpriv
+	local caps h
+	caps=$(sed -n 's/^CapabilityBoundingSet=//p' \
+		"$TOP/contrib/systemd/hptund@.service" |
+		tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
+	lab_up
+	two_sites nat nat
+	start s rendezvous setpriv --reuid 65534 --regid 65534 --clear-groups \
+		--bounding-set=-all --no-new-privs hptun-rendezvous
+	must 5 listening s 8888
+	founds alice
+	joins bob
+	for h in alice bob; do
+		start $h daemon setpriv --bounding-set="-all,$caps" \
+			--inh-caps=-all --no-new-privs \
+			hptund --foreground --all --network home
+	done
+	path alice bob direct
+	both_reach alice bob
+	on alice hptunctl reload
+}
+
 case_wg_show_works_on_a_network() {
 	need wg
 	two_members
