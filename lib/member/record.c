@@ -12,8 +12,7 @@
 #define KIND_RECORD 1
 #define KIND_OFFER 2
 
-#define FLAG_WANT_ANSWER 0x01
-#define FLAG_INIT 0x02
+#define FLAG_INIT 0x01
 
 /* kind, version, caps, revoked, epoch, seq, count */
 #define BODY_FIXED (1 + 1 + 2 + 4 + 8 + 4 + 1)
@@ -162,16 +161,11 @@ enum hp_err hp_offer_seal(const struct hp_network *net, const char *purpose,
 {
 	uint8_t plain[PLAIN_MAX];
 	struct hp_wr w = hp_wr_of(plain, sizeof(plain));
-	uint8_t flags = 0;
 
 	if (offer->record.n_cand > HP_CANDIDATES_MAX)
 		return HP_ERR_FULL;
-	if (offer->want_answer)
-		flags |= FLAG_WANT_ANSWER;
-	if (offer->has_init)
-		flags |= FLAG_INIT;
 	hp_wr_u8(&w, KIND_OFFER);
-	hp_wr_u8(&w, flags);
+	hp_wr_u8(&w, offer->has_init ? FLAG_INIT : 0);
 	if (offer->has_init)
 		hp_wr_copy(&w, offer->init, sizeof(offer->init));
 	body_put(&w, id, &offer->record);
@@ -253,9 +247,8 @@ enum hp_err hp_offer_open(const struct hp_network *net, const char *purpose,
 	if (err)
 		return err;
 	flags = hp_rd_u8(&r);
-	if (flags & ~(FLAG_WANT_ANSWER | FLAG_INIT))
+	if (flags & ~FLAG_INIT)
 		return HP_ERR_FORMAT;
-	offer.want_answer = flags & FLAG_WANT_ANSWER;
 	offer.has_init = flags & FLAG_INIT;
 	if (offer.has_init)
 		hp_rd_copy(&r, offer.init, sizeof(offer.init));

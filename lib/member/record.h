@@ -44,14 +44,12 @@ struct hp_record {
 };
 
 /**
- * struct hp_offer - A record for one peer, with a wish
- * @record:      of the sender
- * @want_answer: the sender asks for an offer in return
- * @has_init:    @init holds a WireGuard initiation
+ * struct hp_offer - A record for one peer
+ * @record:   of the sender
+ * @has_init: @init holds a WireGuard initiation
  */
 struct hp_offer {
 	struct hp_record record;
-	bool want_answer;
 	bool has_init;
 	uint8_t init[HP_OFFER_INIT_LEN];
 };

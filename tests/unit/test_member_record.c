@@ -199,7 +199,7 @@ static void offer_round_trips_and_is_for_its_receiver_alone(void **state)
 {
 	struct world *w = world_make(7);
 	struct hp_offer offer = {
-		.record = w->full, .want_answer = true, .has_init = true,
+		.record = w->full, .has_init = true,
 	};
 	uint8_t blob[HP_OFFER_MAX];
 	struct hp_record record;
@@ -214,7 +214,7 @@ static void offer_round_trips_and_is_for_its_receiver_alone(void **state)
 	assert_int_equal(len, 518 + 149);
 	assert_int_equal(hp_offer_open(&w->net, NULL, w->bob_slot,
 				       w->alice_slot, blob, len, &got), HP_OK);
-	assert_true(got.want_answer && got.has_init);
+	assert_true(got.has_init);
 	assert_memory_equal(got.init, offer.init, sizeof(offer.init));
 	assert_int_equal(got.record.n_cand, 10);
 	/* Handed to somebody else, or back. */
@@ -254,7 +254,7 @@ static void offer_with_an_unknown_flag_is_refused(void **state)
 			 HP_OK);
 	assert_int_equal(hp_offer_open(&w->net, NULL, w->bob_slot,
 				       w->alice_slot, blob, len, &got), HP_OK);
-	assert_false(got.want_answer || got.has_init);
+	assert_false(got.has_init);
 	assert_int_equal(hp_box_open(&w->net.record_key, NULL, 0, blob, len,
 				     plain), HP_OK);
 	plain[1] |= 4;
