@@ -146,7 +146,7 @@ lab_autopsy() {
 	for h in "${!KEEPER[@]}"; do
 		on "$h" sh -c 'ls /run/hptun/*.sock' >/dev/null 2>&1 || continue
 		say "-- $h# hptunctl status"
-		timeout 5 nsenter -t "${KEEPER[$h]}" -m -u -n -w \
+		timeout 5 nsenter -t "${KEEPER[$h]}" -m -u -n -r -w \
 			hptunctl status 2>&1
 	done
 	for h in "${!SITE[@]}"; do
@@ -217,7 +217,7 @@ host() {
 # on HOST CMD...: runs CMD in a host (or in a bare namespace).
 on() {
 	if [ -n "${KEEPER[$1]:-}" ]; then
-		nsenter -t "${KEEPER[$1]}" -m -u -n -w "${@:2}"
+		nsenter -t "${KEEPER[$1]}" -m -u -n -r -w "${@:2}"
 	else
 		nsenter --net="/run/netns/$LAB-$1" "${@:2}"
 	fi
@@ -226,7 +226,7 @@ on() {
 # start HOST TAG CMD...: the same in the background; its output goes to a log
 # that is shown when the case fails.
 start() {
-	nsenter -t "${KEEPER[$1]}" -m -u -n -w "${@:3}" \
+	nsenter -t "${KEEPER[$1]}" -m -u -n -r -w "${@:3}" \
 		</dev/null >>"$LAB_DIR/$1-$2.log" 2>&1 &
 	echo $! >"$LAB_DIR/$1-$2.job"
 }

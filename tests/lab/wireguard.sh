@@ -271,7 +271,7 @@ case_background_only_once_it_serves() {
 case_ends_when_its_link_is_deleted() {
 	two_ends
 	on dora ip link del wg0
-	must 3 sh -c "! nsenter -t ${KEEPER[dora]} -m test -e \
+	must 3 sh -c "! nsenter -t ${KEEPER[dora]} -m -r test -e \
 		/var/run/wireguard/wg0.sock"
 	must 3 no_hptund dora
 	on dora hptund wg0
