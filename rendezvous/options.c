@@ -26,6 +26,8 @@ static const char usage[] =
 	"  --relay-rate BYTES    per second and pair of nodes; k, M and G may\n"
 	"                        follow, 0 is no limit (default: 4M)\n"
 	"  --max-nodes N         serve at most N nodes (default: 16384)\n"
+	"  --max-source N        at most N of them from one IPv4 address or IPv6\n"
+	"                        /64 (default: 256)\n"
 	"  --config FILE         read these settings from FILE first\n"
 	"  --check               check the configuration and end\n"
 	"  --help                print this and end\n"
@@ -40,6 +42,7 @@ enum option_id {
 	OPT_NO_RELAY,
 	OPT_RELAY_RATE,
 	OPT_MAX_NODES,
+	OPT_MAX_SOURCE,
 	OPT_CONFIG,
 	OPT_CHECK,
 	OPT_HELP,
@@ -52,6 +55,7 @@ static const struct option options[] = {
 	{ "no-relay", no_argument, NULL, OPT_NO_RELAY },
 	{ "relay-rate", required_argument, NULL, OPT_RELAY_RATE },
 	{ "max-nodes", required_argument, NULL, OPT_MAX_NODES },
+	{ "max-source", required_argument, NULL, OPT_MAX_SOURCE },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -141,6 +145,14 @@ static enum hp_err set_max_nodes(void *ctx, const char *value,
 	return hp_value_u32(value, 1, 10000000, &o->max_nodes, f);
 }
 
+static enum hp_err set_max_source(void *ctx, const char *value,
+				  struct hp_fault *f)
+{
+	struct rv_options *o = ctx;
+
+	return hp_value_u32(value, 1, 10000000, &o->max_source, f);
+}
+
 static enum hp_err load_config(struct rv_options *o, const char *path,
 			       struct hp_fault *f)
 {
@@ -150,6 +162,7 @@ static enum hp_err load_config(struct rv_options *o, const char *path,
 		{ .name = "Relay", .set = set_relay },
 		{ .name = "RelayRate", .set = set_relay_rate },
 		{ .name = "MaxNodes", .set = set_max_nodes },
+		{ .name = "MaxSource", .set = set_max_source },
 	};
 	static const struct hp_conf_section all = {
 		.name = "",
@@ -175,6 +188,8 @@ static enum hp_err set_option(struct rv_options *o, int id, const char *value,
 		return set_relay_rate(o, value, f);
 	case OPT_MAX_NODES:
 		return set_max_nodes(o, value, f);
+	case OPT_MAX_SOURCE:
+		return set_max_source(o, value, f);
 	case OPT_CHECK:
 		o->check = true;
 		return HP_OK;
@@ -258,6 +273,7 @@ enum rv_parsed rv_options_parse(struct rv_options *o, int argc, char **argv,
 		.relay = d.relay,
 		.relay_rate = d.relay_rate,
 		.max_nodes = (uint32_t)d.max_nodes,
+		.max_source = (uint32_t)d.max_source,
 	};
 	if (config && load_config(o, config, f))
 		return RV_WRONG;

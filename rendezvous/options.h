@@ -21,6 +21,7 @@
  * @relay:      serve relay channels
  * @relay_rate: bytes per second and channel, 0: no limit
  * @max_nodes:  in all
+ * @max_source: registered from one IPv4 address or IPv6 /64
  * @check:      look at the configuration and end
  */
 struct rv_options {
@@ -30,6 +31,7 @@ struct rv_options {
 	bool relay;
 	uint32_t relay_rate;
 	uint32_t max_nodes;
+	uint32_t max_source;
 	bool check;
 };
 

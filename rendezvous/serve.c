@@ -276,6 +276,7 @@ static enum hp_err make_registry(struct server *s, struct hp_fault *f)
 	cfg.relay = s->o->relay;
 	cfg.relay_rate = s->o->relay_rate;
 	cfg.max_nodes = s->o->max_nodes;
+	cfg.max_source = s->o->max_source;
 	s->registry = hp_registry_new(&cfg);
 	if (!s->registry)
 		return hp_fault_set(f, HP_ERR_NOMEM, "", "out of memory");

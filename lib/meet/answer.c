@@ -151,6 +151,10 @@ static bool room_for(struct hp_registry *r, const struct in *in,
 	const struct hp_meet_register *q = (const void *)in->buf;
 	const struct rg_network *net;
 
+	if (!rg_source_room(r, n, &in->from->remote)) {
+		refuse(r, in, HP_MEET_FULL, HP_RG_CROWD);
+		return false;
+	}
 	if (n && n->net)
 		return true;
 	if (!n && r->stats.nodes + r->n_marks >= r->cfg.max_nodes) {
@@ -188,7 +192,7 @@ static void register_commit(struct hp_registry *r, const struct in *in,
 {
 	const struct hp_meet_register *q = (const void *)in->buf;
 
-	n = rg_node_admit(r, n, q->network, q->slot);
+	n = rg_node_admit(r, n, q->network, q->slot, &in->from->remote);
 	if (!n) {
 		drop(r, HP_RG_NO_MEMORY);
 		return;
@@ -666,6 +670,8 @@ const char *hp_registry_drop_name(enum hp_registry_drop why)
 		return "network not allowed";
 	case HP_RG_FULL:
 		return "full";
+	case HP_RG_CROWD:
+		return "as many nodes as a source may have";
 	case HP_RG_BUSY:
 		return "rate of the network or session";
 	case HP_RG_SIGNATURE:

@@ -708,7 +708,7 @@ const char *hp_meet_reason_name(enum hp_meet_reason reason)
 	case HP_MEET_NOT_ALLOWED:
 		return "this network is not allowed here";
 	case HP_MEET_FULL:
-		return "the server has as many nodes as it takes";
+		return "the server takes no more nodes, or no more from here";
 	case HP_MEET_NETWORK_FULL:
 		return "the network has as many nodes as the server takes";
 	case HP_MEET_LIMIT:

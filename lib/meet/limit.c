@@ -60,19 +60,26 @@ void hp_limiter_free(struct hp_limiter *l)
 	free(l);
 }
 
+void hp_source_hash(const struct hp_secret *key, const struct hp_addr *addr,
+		    uint8_t out[HP_SOURCE_LEN])
+{
+	const struct hp_piece who[] = {
+		{ &addr->family, sizeof(addr->family) },
+		{ addr->ip, addr->family == HP_AF_6 ? 8 : 4 },
+	};
+
+	hp_blake2b(out, HP_SOURCE_LEN, key, who, 2);
+}
+
 /* A full hash per datagram costs about a microsecond, and cannot be steered
  * from outside.
  */
 static struct entry *find(struct hp_limiter *l, const struct hp_addr *source)
 {
-	const struct hp_piece who[] = {
-		{ &source->family, sizeof(source->family) },
-		{ source->ip, source->family == HP_AF_6 ? 8 : 4 },
-	};
 	struct entry *set, *rested;
-	uint8_t hash[16];
+	uint8_t hash[HP_SOURCE_LEN];
 
-	hp_blake2b(hash, sizeof(hash), &l->key, who, 2);
+	hp_source_hash(&l->key, source, hash);
 	set = &l->entry[hp_get_be64(hash + 8) % l->n_sets * WAYS];
 	rested = set;
 	for (struct entry *e = set; e < set + WAYS; e++) {

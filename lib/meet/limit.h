@@ -33,11 +33,19 @@ struct hp_bucket {
 bool hp_bucket_take(struct hp_bucket *b, const struct hp_rate *rate, uint32_t n,
 		    uint64_t now_ns);
 
+/* The source that @addr counts as, an IPv4 address or an IPv6 /64, as a hash
+ * under @key: hidden from the sources, so that none can choose its place in a
+ * table.
+ */
+#define HP_SOURCE_LEN 16
+void hp_source_hash(const struct hp_secret *key, const struct hp_addr *addr,
+		    uint8_t out[HP_SOURCE_LEN]);
+
 struct hp_limiter;
 
 /**
- * hp_limiter_new() - Buckets by source: an IPv4 address or an IPv6 /64
- * @key:  hidden from the sources, so that none can choose its place
+ * hp_limiter_new() - Buckets by source
+ * @key:  see hp_source_hash()
  * @rate: for each source; copied
  * @n:    sources remembered; when full, the most rested one is forgotten
  *

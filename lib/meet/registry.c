@@ -19,6 +19,7 @@ struct hp_registry_config hp_registry_defaults(void)
 		.relay_rate = 4000000,
 		.max_nodes = 16384,
 		.max_network = 1024,
+		.max_source = 256,
 		.sources = 16384,
 		.strangers = { .per_s = 100, .burst = 1000 },
 		.registers = { .per_s = 20, .burst = 400 },
@@ -54,6 +55,61 @@ struct hp_registry *hp_registry_new(const struct hp_registry_config *cfg)
 	return r;
 }
 
+static struct rg_source *source_find(const struct hp_registry *r,
+				     const struct hp_addr *from,
+				     uint8_t key[HP_SOURCE_LEN])
+{
+	struct rg_source *s;
+
+	hp_source_hash(&r->secret, from, key);
+	HASH_FIND(hh, r->sources, key, HP_SOURCE_LEN, s);
+	return s;
+}
+
+bool rg_source_room(const struct hp_registry *r, const struct rg_node *n,
+		    const struct hp_addr *from)
+{
+	uint8_t key[HP_SOURCE_LEN];
+	const struct rg_source *s = source_find(r, from, key);
+
+	return !s || s->n < r->cfg.max_source || (n && n->source == s);
+}
+
+static void source_leave(struct hp_registry *r, struct rg_node *n)
+{
+	struct rg_source *s = n->source;
+
+	n->source = NULL;
+	if (!s || --s->n)
+		return;
+	HASH_DEL(r->sources, s);
+	free(s);
+}
+
+static enum hp_err source_join(struct hp_registry *r, struct rg_node *n,
+			       const struct hp_addr *from)
+{
+	uint8_t key[HP_SOURCE_LEN];
+	struct rg_source *s = source_find(r, from, key);
+
+	if (!s) {
+		s = calloc(1, sizeof(*s));
+		if (!s)
+			return HP_ERR_NOMEM;
+		memcpy(s->key, key, sizeof(s->key));
+		HASH_ADD(hh, r->sources, key, sizeof(s->key), s);
+		if (!s->hh.tbl) {
+			free(s);
+			return HP_ERR_NOMEM;
+		}
+	}
+	/* Before it leaves the old one, which may be the same. */
+	s->n++;
+	source_leave(r, n);
+	n->source = s;
+	return HP_OK;
+}
+
 static void network_free(struct hp_registry *r, struct rg_network *net)
 {
 	HASH_DEL(r->networks, net);
@@ -86,6 +142,7 @@ static void node_free(struct hp_registry *r, struct rg_node *n)
 		part(r, n);
 	else
 		r->n_marks--;
+	source_leave(r, n);
 	HASH_DELETE(by_slot, r->slots, n);
 	hp_heap_set(&r->heap, &n->expiry, HP_NEVER);
 	hp_secret_wipe(&n->keys.to_server);
@@ -277,12 +334,17 @@ static bool session_renew(struct hp_registry *r, struct rg_node *n)
 
 struct rg_node *rg_node_admit(struct hp_registry *r, struct rg_node *n,
 			      const uint8_t network[HP_KEY_LEN],
-			      const uint8_t slot[HP_MEET_SLOT_LEN])
+			      const uint8_t slot[HP_MEET_SLOT_LEN],
+			      const struct hp_addr *from)
 {
 	if (!n)
 		n = mark_make(r, network, slot);
 	if (!n)
 		return NULL;
+	if (source_join(r, n, from)) {
+		node_free(r, n);
+		return NULL;
+	}
 	if (n->net) {
 		HASH_DELETE(by_session, r->sessions, n);
 	} else if (network_join(r, n, network)) {

@@ -41,6 +41,7 @@ enum hp_registry_drop {
 	HP_RG_REPLAY,	   /* registration or counter seen before, or older */
 	HP_RG_NETWORK,	   /* the network is not on the allow list */
 	HP_RG_FULL,	   /* as many nodes as the server or network takes */
+	HP_RG_CROWD,	   /* as many nodes as may register from one source */
 	HP_RG_BUSY,	   /* too many requests of a network or session */
 	HP_RG_SIGNATURE,   /* a registration's does not verify */
 	HP_RG_MAC,	   /* a session message's does not verify */
@@ -94,6 +95,8 @@ struct hp_registry_ops {
  * @relay_rate:  bytes per second and channel, 0: no limit
  * @max_nodes:   nodes in all
  * @max_network: nodes of one network
+ * @max_source:  nodes that registered from one source (see meet/limit.h),
+ *               counted there until they end or register from elsewhere
  * @sources:     addresses whose rates are remembered
  * @strangers:   per source: answers to who has shown no session
  * @registers:   per source: registrations, each a signature to check
@@ -109,6 +112,7 @@ struct hp_registry_config {
 	uint32_t relay_rate;
 	size_t max_nodes;
 	size_t max_network;
+	size_t max_source;
 	size_t sources;
 	struct hp_rate strangers;
 	struct hp_rate registers;

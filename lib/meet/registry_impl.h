@@ -35,6 +35,13 @@ struct rg_network {
 	size_t cap;
 };
 
+/* Who registers: there while a node or mark is counted. */
+struct rg_source {
+	UT_hash_handle hh;
+	uint8_t key[HP_SOURCE_LEN];
+	size_t n;
+};
+
 struct rg_node {
 	UT_hash_handle by_session;
 	UT_hash_handle by_slot;
@@ -43,6 +50,7 @@ struct rg_node {
 	uint8_t slot[HP_MEET_SLOT_LEN];
 	struct rg_network *net; /* NULL: gone */
 	size_t at;		/* place in net->node */
+	struct rg_source *source; /* that it registered from */
 	uint64_t stamp;		/* of the cookie that it registered with */
 	uint8_t digest[RG_KEY_LEN]; /* of the whole registration */
 	struct hp_meet_keys keys;
@@ -69,6 +77,7 @@ struct hp_registry {
 	size_t n_allow;
 	bool restricted;
 	struct rg_network *networks;
+	struct rg_source *sources;
 	struct rg_node *sessions;
 	struct rg_node *slots;
 	size_t n_marks; /* nodes that are gone */
@@ -85,12 +94,17 @@ struct rg_node *rg_node_find(struct hp_registry *r,
 			     const uint8_t slot[HP_MEET_SLOT_LEN]);
 struct rg_node *rg_session_find(struct hp_registry *r,
 				const uint8_t session[HP_MEET_ID_LEN]);
+/* May @n (NULL: a new node) be counted at @from? */
+bool rg_source_room(const struct hp_registry *r, const struct rg_node *n,
+		    const struct hp_addr *from);
 /* Makes @n, new or gone or present (NULL: make one), a member of the network
- * with a new session id. Fills nothing else. NULL when out of memory.
+ * with a new session id, counted at @from. Fills nothing else. NULL when out
+ * of memory.
  */
 struct rg_node *rg_node_admit(struct hp_registry *r, struct rg_node *n,
 			      const uint8_t network[HP_KEY_LEN],
-			      const uint8_t slot[HP_MEET_SLOT_LEN]);
+			      const uint8_t slot[HP_MEET_SLOT_LEN],
+			      const struct hp_addr *from);
 /* Ends the session; leaves the mark. */
 void rg_node_leave(struct hp_registry *r, struct rg_node *n, uint64_t now_ns);
 

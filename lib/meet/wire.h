@@ -55,7 +55,7 @@ enum hp_meet_kind {
 /* Why a registration was refused, or an introduction failed. On the wire. */
 enum hp_meet_reason {
 	HP_MEET_NOT_ALLOWED = 1,  /* the server does not serve this network */
-	HP_MEET_FULL = 2,	  /* the server has as many nodes as it takes */
+	HP_MEET_FULL = 2,	  /* the server takes no more, or none from here */
 	HP_MEET_NETWORK_FULL = 3, /* the network has as many as it may have */
 	HP_MEET_LIMIT = 4,	  /* too many in too short a time */
 	HP_MEET_OFFLINE = 5,	  /* nobody is registered under the slot */

@@ -625,10 +625,9 @@ static void list_has_all_but_ourselves_and_follows_changes(void **state)
 }
 
 /* Registers a bare slot, without a client, by hand. */
-static void register_by_hand(struct mw *w, unsigned int number)
+static void register_from(struct mw *w, unsigned int number,
+			  struct hp_addr from)
 {
-	uint8_t ip[4] = { 192, 0, 2, (uint8_t)number };
-	struct hp_addr from = hp_addr_of(HP_AF_4, ip, 7777);
 	uint8_t msg[sizeof(struct hp_meet_register) + 1 + HP_SIG_LEN] = { 0 };
 	struct hp_meet_register *m = (void *)msg;
 	const struct hp_meet_challenge *ch;
@@ -650,6 +649,12 @@ static void register_by_hand(struct mw *w, unsigned int number)
 	hp_put_be16(m->record_len, 1);
 	hp_meet_register_sign(msg, sizeof(msg), &w->network, &server);
 	mw_inject(w, &from, msg, sizeof(msg));
+}
+
+static void register_by_hand(struct mw *w, unsigned int number)
+{
+	register_from(w, number,
+		      hp_addr4(192, 0, 2, (uint8_t)number, 7777));
 }
 
 static void long_list_comes_in_pages(void **state)
@@ -872,6 +877,69 @@ static void full_server_and_full_network_refuse(void **state)
 	assert_int_equal(w->node[0].n[HP_MEET_EV_LOST], 0);
 }
 
+static uint8_t refusal(const struct mw *w)
+{
+	return ((const struct hp_meet_refused *)
+			(const void *)w->last[HP_MEET_REFUSED].buf)->reason;
+}
+
+static void source_holds_no_more_nodes_than_its_share(void **state)
+{
+	struct mw *w = *state;
+	struct hp_addr home = hp_addr4(192, 0, 2, 1, 1000);
+	struct hp_addr away = hp_addr4(192, 0, 2, 2, 1000);
+
+	w->cfg.max_source = 3;
+	mw_restart(w);
+	for (unsigned int i = 1; i <= 5; i++) {
+		home.port++; /* ports do not help */
+		register_from(w, i, home);
+	}
+	assert_int_equal(mw_stats(w).nodes, 3);
+	assert_int_equal(mw_stats(w).drop[HP_RG_CROWD], 2);
+	assert_int_equal(refusal(w), HP_MEET_FULL);
+	/* Who is in may come again; another source has its own share. */
+	w->now_ns++;
+	register_from(w, 3, home);
+	register_from(w, 4, away);
+	assert_int_equal(mw_stats(w).nodes, 4);
+	assert_int_equal(mw_stats(w).registrations, 5);
+	/* One that registers from elsewhere makes room where it was. */
+	w->now_ns++;
+	register_from(w, 3, away);
+	register_from(w, 5, home);
+	assert_int_equal(mw_stats(w).nodes, 5);
+	register_from(w, 6, home);
+	assert_int_equal(mw_stats(w).drop[HP_RG_CROWD], 3);
+	/* So do those that end. */
+	mw_run(w, (HP_MEET_LIFETIME_S + 1) * HP_S);
+	assert_int_equal(mw_stats(w).nodes, 0);
+	for (unsigned int i = 1; i <= 3; i++)
+		register_from(w, i, home);
+	assert_int_equal(mw_stats(w).nodes, 3);
+}
+
+static void goodbye_does_not_free_the_share_of_a_source_at_once(void **state)
+{
+	struct mw *w = *state;
+	struct mw_node *a;
+	struct hp_addr near;
+
+	w->cfg.max_source = 1;
+	mw_restart(w);
+	a = mw_up(w, 1);
+	near = a->addr[0];
+	near.port++;
+	hp_meet_bye(a->c, w->now_ns);
+	mw_run(w, WIRE_NS);
+	assert_int_equal(mw_stats(w).nodes, 0);
+	register_from(w, 2, near);
+	assert_int_equal(mw_stats(w).drop[HP_RG_CROWD], 1);
+	mw_run(w, HP_MEET_COOKIE_LIFE_NS + HP_S);
+	register_from(w, 2, near);
+	assert_int_equal(mw_stats(w).nodes, 1);
+}
+
 static void source_gets_no_more_challenges_than_its_share(void **state)
 {
 	struct mw *w = *state;
@@ -1000,6 +1068,8 @@ int main(void)
 		T(server_without_relay_gives_no_channel),
 		T(network_not_on_the_list_is_refused_and_dropped_later),
 		T(full_server_and_full_network_refuse),
+		T(source_holds_no_more_nodes_than_its_share),
+		T(goodbye_does_not_free_the_share_of_a_source_at_once),
 		T(source_gets_no_more_challenges_than_its_share),
 		T(ipv6_sources_are_counted_by_their_64),
 		T(registrations_of_a_source_and_a_network_are_limited),
