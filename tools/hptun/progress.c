@@ -75,17 +75,26 @@ static void show_held(struct progress *p)
 	json_object_clear(p->held);
 }
 
+/* Not the whole story yet: a name is looked up within milliseconds, and how our
+ * NAT maps follows within a round trip.
+ */
+static bool is_settling(const json_t *server, const char *state)
+{
+	if (strcmp(state, "registered") == 0)
+		return strcmp(view_text(server, "mapping"), "unknown") == 0;
+	return strcmp(state, "unresolved") == 0;
+}
+
 static void take_server(struct progress *p, json_t *server)
 {
+	const char *name = view_text(server, "server");
 	const char *state = view_text(server, "state");
-	bool registered = strcmp(state, "registered") == 0;
 
+	json_object_del(p->held, name);
 	if (strcmp(state, "trying") == 0)
 		return;
-	/* How our NAT maps follows within the next round trip. */
-	if (registered && strcmp(view_text(server, "mapping"), "unknown") == 0)
-		json_object_set(p->held, view_text(server, "server"),
-				server);
+	if (is_settling(server, state))
+		json_object_set(p->held, name, server);
 	else
 		show_server(p, server);
 }
