@@ -252,7 +252,7 @@ static enum rv_parsed look_ahead(int argc, char **argv, const char **config,
 	if (optind < argc) {
 		hp_fault_set(f, HP_ERR_FORMAT,
 			     "hptun-rendezvous --help shows the options",
-			     "what is '%.80s' for?", argv[optind]);
+			     "'%.80s' is no option", argv[optind]);
 		return RV_WRONG;
 	}
 	return RV_RUN;

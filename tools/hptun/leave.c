@@ -23,8 +23,7 @@ static enum hp_err set_root(void *ctx, const char *v, struct hp_fault *f)
 
 static const struct cli_opt opts[] = {
 	{ "yes", NULL, "do not ask", set_yes },
-	{ "root", NULL, "even where the root key is: nobody can be invited "
-			"any more", set_root },
+	{ "root", NULL, "the root key, too: ends all inviting", set_root },
 };
 
 static const struct cli_spec spec = {

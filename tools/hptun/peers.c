@@ -16,7 +16,7 @@ static const struct cli_spec spec = {
 	.args = "",
 	.about = "Lists the nodes of the network: on the host that invites, "
 		 "everybody who was\ninvited; elsewhere, everybody who was "
-		 "met. hptunctl status tells who is connected.",
+		 "met. hptunctl status tells who is\nconnected.",
 	.json = true,
 };
 

@@ -67,8 +67,8 @@ static const struct cli_spec spec = {
 	.command = "hptun up",
 	.args = "",
 	.about = "Starts the daemon of a network unless it runs, and connects "
-		 "to the named peers, or to all members. Ends once each named "
-		 "peer answers; otherwise says why not.",
+		 "to the named peers,\nor to all members. Ends once each "
+		 "named peer answers; otherwise says why not.",
 	.opts = opts,
 	.n_opts = sizeof(opts) / sizeof(opts[0]),
 	.json = true,

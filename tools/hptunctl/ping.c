@@ -73,8 +73,8 @@ static const struct cli_spec spec = {
 	.command = "hptunctl ping",
 	.args = "PEER",
 	.about = "Measures round trips with the authenticated probes of the "
-		 "path that packets to the peer take, direct or relayed. "
-		 "Nothing needs to answer pings inside the tunnel.",
+		 "path that packets to\nthe peer take, direct or relayed. "
+		 "Nothing needs to answer pings inside the\ntunnel.",
 	.opts = opts,
 	.n_opts = sizeof(opts) / sizeof(opts[0]),
 	.letters = "ci",

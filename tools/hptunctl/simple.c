@@ -37,7 +37,7 @@ int cmd_status(int argc, char **argv)
 		.command = "hptunctl status",
 		.args = "",
 		.about = "Shows this node, how the rendezvous sees it, and "
-			 "how packets travel to each peer.",
+			 "how packets travel to each\npeer.",
 		.json = true,
 	};
 	struct cli cli;
@@ -85,7 +85,7 @@ int cmd_reload(int argc, char **argv)
 		.command = "hptunctl reload",
 		.args = "",
 		.about = "Has the daemon read its configuration anew. With a "
-			 "mistake in it, the old one stays.",
+			 "mistake in it, the old one\nstays.",
 	};
 	struct cli cli;
 	int code = cli_parse(&spec, NULL, &cli, argc, argv);

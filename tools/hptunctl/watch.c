@@ -76,7 +76,7 @@ static const struct cli_spec spec = {
 	.command = "hptunctl watch",
 	.args = "",
 	.about = "On a terminal shows the status, again and again; elsewhere "
-		 "a line for whatever changes; with --json the daemon's "
+		 "a line for whatever\nchanges; with --json the daemon's "
 		 "events, one document a line.",
 	.opts = opts,
 	.n_opts = sizeof(opts) / sizeof(opts[0]),
