@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/* What the facts of a check mean for each kind of peer, and the words for it
+ * all.
+ */
+#include "node/netcheck.h"
+
+/* Does each destination see us at another port? */
+static bool is_hard(const struct hp_netcheck_family *f)
+{
+	switch (f->mapping) {
+	case HP_NC_MAPPING_ADM:
+	case HP_NC_MAPPING_ADM_OR_APDM:
+	case HP_NC_MAPPING_APDM:
+		return true;
+	case HP_NC_MAPPING_UNKNOWN:
+	case HP_NC_MAPPING_NONE:
+	case HP_NC_MAPPING_EIM:
+	case HP_NC_MAPPING_EIM_OR_ADM:
+		return false;
+	}
+	return false;
+}
+
+/* Does a peer reach us from a port we cannot know, once we sent to its
+ * address?
+ */
+static bool is_open(const struct hp_netcheck_family *f)
+{
+	switch (f->filtering) {
+	case HP_NC_FILTERING_EIF:
+	case HP_NC_FILTERING_EIF_OR_ADF:
+	case HP_NC_FILTERING_ADF:
+		return true;
+	case HP_NC_FILTERING_UNKNOWN:
+	case HP_NC_FILTERING_APDF:
+		return false;
+	}
+	return false;
+}
+
+static enum hp_netcheck_path with_home(const struct hp_netcheck_family *f,
+				       const char **why)
+{
+	if (!is_hard(f)) {
+		*why = "both send at once, and the holes open";
+		return HP_NC_PATH_DIRECT;
+	}
+	if (f->ports == HP_NC_PORTS_PRESERVED ||
+	    f->ports == HP_NC_PORTS_SEQUENTIAL)
+		*why = "our NAT has a port for each destination, which can "
+		       "be predicted; else relayed";
+	else
+		*why = "our NAT has a random port for each destination, to be "
+		       "guessed; else relayed";
+	return HP_NC_PATH_MAYBE;
+}
+
+static enum hp_netcheck_path with_symmetric(const struct hp_netcheck_family *f,
+					    const char **why)
+{
+	if (is_hard(f)) {
+		*why = "both NATs give each destination another port";
+		return HP_NC_PATH_RELAYED;
+	}
+	if (is_open(f)) {
+		*why = "what it sends comes in from whatever port it has";
+		return HP_NC_PATH_DIRECT;
+	}
+	*why = "its port must be guessed; else relayed";
+	return HP_NC_PATH_MAYBE;
+}
+
+static enum hp_netcheck_path with_ipv6(const struct hp_netcheck_facts *f,
+				       const char **why)
+{
+	const struct hp_netcheck_family *six = &f->family[1];
+
+	if (!six->answered) {
+		*why = "no IPv6 here; a server that has both relays";
+		return HP_NC_PATH_RELAYED;
+	}
+	if (is_hard(six))
+		return with_home(six, why);
+	*why = six->mapping == HP_NC_MAPPING_NONE
+		       ? "no NAT is in the way, and firewalls open"
+		       : "both send at once, and the holes open";
+	return HP_NC_PATH_DIRECT;
+}
+
+enum hp_netcheck_path hp_netcheck_expect(const struct hp_netcheck_facts *f,
+					 enum hp_netcheck_peer peer,
+					 const char **why)
+{
+	const struct hp_netcheck_family *four = &f->family[0];
+
+	if (!four->answered && !f->family[1].answered) {
+		*why = "this host reaches no rendezvous by UDP";
+		return HP_NC_PATH_NONE;
+	}
+	if (peer != HP_NC_PEER_BLOCKED && peer != HP_NC_PEER_IPV6 &&
+	    !four->answered) {
+		*why = "no IPv4 here; direct if the peer has IPv6 too";
+		return HP_NC_PATH_RELAYED;
+	}
+	switch (peer) {
+	case HP_NC_PEER_PUBLIC:
+		*why = "it hears us, and answers where it heard us";
+		return HP_NC_PATH_DIRECT;
+	case HP_NC_PEER_HOME:
+		return with_home(four, why);
+	case HP_NC_PEER_SYMMETRIC:
+		return with_symmetric(four, why);
+	case HP_NC_PEER_IPV6:
+		return with_ipv6(f, why);
+	case HP_NC_PEER_BLOCKED:
+	case HP_NC_PEERS:
+		break;
+	}
+	*why = "it reaches no rendezvous by UDP";
+	return HP_NC_PATH_NONE;
+}
+
+const char *hp_netcheck_mapping_text(enum hp_netcheck_mapping m)
+{
+	switch (m) {
+	case HP_NC_MAPPING_UNKNOWN:
+		return "not known: one port of one server answered";
+	case HP_NC_MAPPING_NONE:
+		return "no NAT";
+	case HP_NC_MAPPING_EIM:
+		return "endpoint-independent";
+	case HP_NC_MAPPING_EIM_OR_ADM:
+		return "endpoint-independent, or address-dependent: a server "
+		       "at another address would tell";
+	case HP_NC_MAPPING_ADM:
+		return "address-dependent";
+	case HP_NC_MAPPING_ADM_OR_APDM:
+		return "address-dependent, or address- and port-dependent: a "
+		       "server's second port would tell";
+	case HP_NC_MAPPING_APDM:
+		return "address- and port-dependent (\"symmetric\")";
+	}
+	return "";
+}
+
+const char *hp_netcheck_mapping_word(enum hp_netcheck_mapping m)
+{
+	switch (m) {
+	case HP_NC_MAPPING_UNKNOWN:
+		return "unknown";
+	case HP_NC_MAPPING_NONE:
+		return "none";
+	case HP_NC_MAPPING_EIM:
+		return "EIM";
+	case HP_NC_MAPPING_EIM_OR_ADM:
+		return "EIM-or-ADM";
+	case HP_NC_MAPPING_ADM:
+		return "ADM";
+	case HP_NC_MAPPING_ADM_OR_APDM:
+		return "ADM-or-APDM";
+	case HP_NC_MAPPING_APDM:
+		return "APDM";
+	}
+	return "";
+}
+
+const char *hp_netcheck_filtering_text(enum hp_netcheck_filtering f)
+{
+	switch (f) {
+	case HP_NC_FILTERING_UNKNOWN:
+		return "not known: no server that could tell";
+	case HP_NC_FILTERING_EIF:
+		return "endpoint-independent: anybody reaches an open port";
+	case HP_NC_FILTERING_EIF_OR_ADF:
+		return "endpoint-independent, or address-dependent: a server "
+		       "at another address would tell";
+	case HP_NC_FILTERING_ADF:
+		return "address-dependent";
+	case HP_NC_FILTERING_APDF:
+		return "address- and port-dependent";
+	}
+	return "";
+}
+
+const char *hp_netcheck_filtering_word(enum hp_netcheck_filtering f)
+{
+	switch (f) {
+	case HP_NC_FILTERING_UNKNOWN:
+		return "unknown";
+	case HP_NC_FILTERING_EIF:
+		return "EIF";
+	case HP_NC_FILTERING_EIF_OR_ADF:
+		return "EIF-or-ADF";
+	case HP_NC_FILTERING_ADF:
+		return "ADF";
+	case HP_NC_FILTERING_APDF:
+		return "APDF";
+	}
+	return "";
+}
+
+const char *hp_netcheck_ports_word(enum hp_netcheck_ports p)
+{
+	switch (p) {
+	case HP_NC_PORTS_UNKNOWN:
+		return "unknown";
+	case HP_NC_PORTS_PRESERVED:
+		return "preserved";
+	case HP_NC_PORTS_SEQUENTIAL:
+		return "sequential";
+	case HP_NC_PORTS_RANDOM:
+		return "random";
+	}
+	return "";
+}
+
+const char *hp_netcheck_peer_text(enum hp_netcheck_peer p)
+{
+	switch (p) {
+	case HP_NC_PEER_PUBLIC:
+		return "a public node";
+	case HP_NC_PEER_HOME:
+		return "behind a home router";
+	case HP_NC_PEER_SYMMETRIC:
+		return "behind a symmetric NAT";
+	case HP_NC_PEER_IPV6:
+		return "with IPv6 alone";
+	case HP_NC_PEER_BLOCKED:
+		return "where UDP is blocked";
+	case HP_NC_PEERS:
+		break;
+	}
+	return "";
+}
+
+const char *hp_netcheck_peer_word(enum hp_netcheck_peer p)
+{
+	switch (p) {
+	case HP_NC_PEER_PUBLIC:
+		return "public";
+	case HP_NC_PEER_HOME:
+		return "home";
+	case HP_NC_PEER_SYMMETRIC:
+		return "symmetric";
+	case HP_NC_PEER_IPV6:
+		return "ipv6";
+	case HP_NC_PEER_BLOCKED:
+		return "blocked";
+	case HP_NC_PEERS:
+		break;
+	}
+	return "";
+}
+
+const char *hp_netcheck_path_word(enum hp_netcheck_path p)
+{
+	switch (p) {
+	case HP_NC_PATH_NONE:
+		return "none";
+	case HP_NC_PATH_RELAYED:
+		return "relayed";
+	case HP_NC_PATH_MAYBE:
+		return "maybe-direct";
+	case HP_NC_PATH_DIRECT:
+		return "direct";
+	}
+	return "";
+}
