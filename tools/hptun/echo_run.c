@@ -4,8 +4,6 @@
  * the names of its servers, and the loop that ties them to the lines.
  */
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +13,11 @@
 #include "../ctl_client.h"
 #include "base/time.h"
 #include "echo.h"
+#include "host_addrs.h"
 #include "node/explain.h"
-#include "punch/candidates.h"
 #include "sys/clock.h"
 #include "sys/rng.h"
 
-#define IFADDRS_MAX 128
 /* Datagrams taken at once, and room for each. */
 #define BATCH 16
 #define ROOM 2048
@@ -200,39 +197,6 @@ static void tick(void *ctx, uint64_t now_ns)
 		hp_loop_stop(e->loop);
 }
 
-/* All addresses of this host; what looks like a tunnel is marked. */
-static size_t host_addrs(struct hp_ifaddr *out, size_t cap)
-{
-	struct ifaddrs *list = NULL;
-	size_t n = 0;
-
-	if (getifaddrs(&list))
-		return 0;
-	for (const struct ifaddrs *i = list; i && n < cap; i = i->ifa_next) {
-		struct hp_ifaddr a = { 0 };
-		struct hp_addr mask;
-
-		if (!i->ifa_addr || !i->ifa_netmask)
-			continue;
-		a.addr = hp_addr_from_sockaddr(i->ifa_addr);
-		mask = hp_addr_from_sockaddr(i->ifa_netmask);
-		if (a.addr.family == HP_AF_NONE)
-			continue;
-		snprintf(a.name, sizeof(a.name), "%s", i->ifa_name);
-		if (i->ifa_flags & IFF_UP)
-			a.flags |= HP_IF_UP;
-		if (i->ifa_flags & IFF_LOOPBACK)
-			a.flags |= HP_IF_LOOPBACK;
-		if (i->ifa_flags & IFF_POINTOPOINT)
-			a.flags |= HP_IF_TUNNEL;
-		for (size_t b = 0; b < sizeof(mask.ip); b++)
-			a.bits += (uint8_t)__builtin_popcount(mask.ip[b]);
-		out[n++] = a;
-	}
-	freeifaddrs(list);
-	return n;
-}
-
 static enum hp_err make_node(struct echo *e, struct hp_fault *f)
 {
 	struct hp_node_config cfg = {
@@ -299,8 +263,8 @@ static enum hp_err begin(struct echo *e, struct hp_fault *f)
 
 static enum hp_err start(struct echo *e, struct hp_fault *f)
 {
-	struct hp_ifaddr addrs[IFADDRS_MAX];
-	size_t n = host_addrs(addrs, IFADDRS_MAX);
+	struct hp_ifaddr addrs[HOST_ADDRS_MAX];
+	size_t n = host_addrs(addrs, HOST_ADDRS_MAX);
 	struct hp_addr own = hp_node_addr4(e->node);
 	char text[HP_ADDR_TEXT];
 	enum hp_err err;

@@ -10,6 +10,7 @@ static const struct cli_command commands[] = {
 	{ "up", cmd_up, "start the daemon and connect to peers" },
 	{ "down", cmd_down, "end the daemon" },
 	{ "echo", cmd_echo, "try a hole: lines come back from the other side" },
+	{ "netcheck", cmd_netcheck, "what the net does to UDP, and what to expect" },
 	{ "peers", cmd_peers, "who is in the network" },
 	{ "revoke", cmd_revoke, "exclude a node" },
 	{ "leave", cmd_leave, "remove a network from this host" },

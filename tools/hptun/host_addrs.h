@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* The addresses of this host, asked of the C library: needs no root. */
+#ifndef TOOLS_HPTUN_HOST_ADDRS_H
+#define TOOLS_HPTUN_HOST_ADDRS_H
+
+#include <stddef.h>
+
+#include "punch/candidates.h"
+
+/* Most addresses that are looked at. */
+#define HOST_ADDRS_MAX 128
+
+/* All addresses of this host, at most @cap; what looks like a tunnel is
+ * marked. Returns their number.
+ */
+size_t host_addrs(struct hp_ifaddr *out, size_t cap);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * hptun netcheck in parts: netcheck.c the command line, netcheck_run.c the
+ * sockets and the loop, netcheck_show.c what is printed.
+ */
+#ifndef TOOLS_HPTUN_NETCHECK_H
+#define TOOLS_HPTUN_NETCHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../cli.h"
+#include "host_addrs.h"
+#include "member/network.h"
+#include "node/netcheck.h"
+
+/* Subnets inside the tunnel of the network that is meant. */
+#define NETCHECK_OVERLAYS 2
+
+/**
+ * struct netcheck_report - What is to be found out, and what was
+ * @server:  @n_servers of them; @error: why its name was not found, "": it was
+ * @overlay: @n_overlay subnets inside our tunnel
+ * @forbidden: this host itself forbade to send (EPERM)
+ * @addr:    @n_addrs addresses of this host
+ */
+struct netcheck_report {
+	struct hp_server server[HP_SERVERS_MAX];
+	char error[HP_SERVERS_MAX][80];
+	unsigned int n_servers;
+	struct hp_prefix overlay[NETCHECK_OVERLAYS];
+	size_t n_overlay;
+	bool lifetime;
+	bool forbidden;
+	struct hp_ifaddr addr[HOST_ADDRS_MAX];
+	size_t n_addrs;
+	struct hp_netcheck_facts facts;
+};
+
+/* Fills @r. HP_OK; HP_ERR_AGAIN when a signal ended it, @signo; other errors
+ * with @f filled.
+ */
+enum hp_err netcheck_run(struct netcheck_report *r, int *signo,
+			 struct hp_fault *f) HP_MUST_CHECK;
+
+/* Did any server answer? */
+bool netcheck_udp_works(const struct netcheck_report *r);
+void netcheck_print(const struct netcheck_report *r);
+/* Gives the document; NULL: no memory. */
+json_t *netcheck_json(const struct netcheck_report *r);
+
+#endif
