@@ -177,12 +177,18 @@ static void whys(const json_t *peers, FILE *out)
 		const json_t *peer = json_array_get(peers, i);
 		const char *cause = view_text(peer, "cause");
 		const char *why = *cause ? cause : view_text(peer, "why");
+		const char *name = view_text(peer, "name");
+		const char *warning = view_text(peer, "warning");
 
-		if (!*why || is(peer, "state", "direct"))
-			continue;
-		fprintf(out, "%s%s is %s: %s\n", gap, view_text(peer, "name"),
-			view_text(peer, "state"), why);
-		gap = "";
+		if (*why && !is(peer, "state", "direct")) {
+			fprintf(out, "%s%s is %s: %s\n", gap, name,
+				view_text(peer, "state"), why);
+			gap = "";
+		}
+		if (*warning) {
+			fprintf(out, "%s%s: %s\n", gap, name, warning);
+			gap = "";
+		}
 	}
 }
 

@@ -105,6 +105,14 @@ static json_t *key_json(const struct hp_public *key)
 		       : json_string(hp_public_text(key, text));
 }
 
+static json_t *warning_json(const struct hp_node_peer_info *p)
+{
+	return p->intruder ? json_sprintf("somebody else shows a certificate "
+					  "for it: %s",
+					  hp_err_name(p->intruder))
+			   : json_null();
+}
+
 json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 {
 	json_t *handshake = json_null();
@@ -113,7 +121,7 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 		handshake = json_integer((json_int_t)(
 			hp_time_since(now_ns, p->handshake_ns) / HP_S));
 	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:b, s:o, s:s?, s:o,"
-			 " s:o, s:I, s:I, s:i, s:s?, s:o, s:o}",
+			 " s:o, s:I, s:I, s:i, s:s?, s:o, s:o, s:o}",
 			 "name", p->name,
 			 "public_key", key_json(&p->key),
 			 "address", ip_json(&p->addr4),
@@ -128,6 +136,7 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 			 "tx_bytes", (json_int_t)p->tx_bytes,
 			 "mtu", (int)p->mtu,
 			 "cause", p->cause ? hp_err_name(p->cause) : NULL,
+			 "warning", warning_json(p),
 			 "session_ms", span_json(p->connect_ns, p->session_ns),
 			 "direct_ms", span_json(p->connect_ns, p->direct_ns));
 }

@@ -18,6 +18,7 @@ struct peer_told {
 	char name[HP_NAME_TEXT];
 	enum hp_peer_state state;
 	struct hp_path path;
+	enum hp_err intruder;
 };
 
 struct server_told {
@@ -133,7 +134,8 @@ void ctl_tell_peer(struct ctl_client *c, struct ctl_told *t,
 	size_t at = 0;
 	struct peer_told *was = told_find(t, p->name, &at);
 
-	if (was && was->state == p->state && hp_path_eq(&was->path, &p->path))
+	if (was && was->state == p->state &&
+	    was->intruder == p->intruder && hp_path_eq(&was->path, &p->path))
 		return;
 	if (!was) {
 		was = told_add(t, p->name, at);
@@ -144,6 +146,7 @@ void ctl_tell_peer(struct ctl_client *c, struct ctl_told *t,
 	}
 	was->state = p->state;
 	was->path = p->path;
+	was->intruder = p->intruder;
 	say_event(c, "peer", ctl_peer_json(p, now_ns));
 }
 

@@ -117,6 +117,11 @@ static void node_event(void *ctx, const struct hp_node_event *ev)
 	case HP_NODE_ENROLLED:
 		log_info(m->log, "%s got its permanent certificate", ev->peer);
 		break;
+	case HP_NODE_INTRUDER:
+		log_warn(m->log,
+			 "somebody else shows a certificate for %s: %s",
+			 ev->peer, hp_err_name(ev->err));
+		break;
 	case HP_NODE_PONG:
 		break;
 	}

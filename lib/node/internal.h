@@ -83,6 +83,8 @@ struct peer {
 	bool silent;			/* the relay answers nothing */
 	bool offline;			/* no server knows its slot */
 	enum hp_err cause;		/* its certificate was refused */
+	enum hp_err intruder;		/* somebody else's was, meanwhile */
+	uint64_t intruder_ns;		/* when that was last told */
 
 	enum hp_peer_state state;
 	struct hp_path shown;		/* path when @state was last told */
@@ -218,6 +220,8 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 		     const struct hp_addr *seen, const struct hp_path *relay,
 		     unsigned int server, const uint8_t *init, bool answer);
 void hp_peer_refuse(struct peer *p, enum hp_err cause);
+/* Somebody else showed a certificate for @p, which was refused. */
+void hp_peer_intruder(struct peer *p, enum hp_err cause);
 void hp_peer_watch(struct peer *p);
 void hp_peer_tick(struct peer *p);
 /* Derives the state, tells the shell of a change, sets the timer. */

@@ -68,6 +68,9 @@ enum hp_node_event_kind {
 	HP_NODE_REVOKED,	/* the revocation list changed: store it */
 	HP_NODE_ENROLLED,	/* a newcomer got its permanent certificate from
 				 * us: note it in the members file */
+	HP_NODE_INTRUDER,	/* somebody else shows a certificate, refused
+				 * with err, for a peer that was met; told once
+				 * in ten minutes */
 	HP_NODE_PONG,		/* what hp_node_ping() sent was answered */
 };
 
@@ -76,7 +79,7 @@ enum hp_node_event_kind {
  * @kind:   what
  * @server: index of the server (HP_NODE_SERVER)
  * @peer:   name of the peer (HP_NODE_PEER*, _ENROLLED), else ""
- * @err:    why, for a refused peer or server; else HP_OK
+ * @err:    why, for a refused peer, server or certificate; else HP_OK
  * @now_ns: when
  */
 struct hp_node_event {
@@ -252,6 +255,8 @@ struct hp_node_server_info {
  * @state:    see the enum
  * @wanted:   asked for by name or by "all"
  * @cause:    why its certificate was refused
+ * @intruder: why the last certificate that somebody else showed for this name
+ *            was refused while we knew better; HP_OK: nobody did
  * @path:     where packets go now; unset when nowhere
  * @lan:      a direct path within our own subnet
  * @server:   name of the relaying server, when relayed, else NULL
@@ -273,6 +278,7 @@ struct hp_node_peer_info {
 	enum hp_peer_state state;
 	bool wanted;
 	enum hp_err cause;
+	enum hp_err intruder;
 	struct hp_path path;
 	bool lan;
 	const char *server;

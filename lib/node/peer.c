@@ -24,6 +24,7 @@
 #define EPOCH_DOUBT_NS (3 * HP_S)
 /* Until a server has our new record, with a repetition. */
 #define RECORD_LAG_NS (2 * HP_S)
+#define INTRUDER_GAP_NS (600 * HP_S)
 #define WATCH_NS (250 * HP_MS)
 /* Longer than the WireGuard timers let a peer stay marked as active, so that
  * its next packet is announced by a notice again.
@@ -280,6 +281,7 @@ enum hp_err hp_peer_set_keys(struct peer *p, const struct hp_public *key,
 	    hp_overlay_eq(&p->overlay, overlay))
 		return HP_OK;
 	keys_drop(p);
+	p->intruder = HP_OK; /* new keys that were accepted: a new grant */
 	p->key = *key;
 	p->overlay = *overlay;
 	err = hp_network_pair_key(&n->net, &n->self.key, key, &p->pair);
@@ -521,6 +523,18 @@ void hp_peer_refuse(struct peer *p, enum hp_err cause)
 	for (unsigned int i = 0; i < p->node->n_servers; i++)
 		hp_meet_connect_cancel(p->node->servers[i].client, p->slot);
 	hp_peer_update(p);
+}
+
+void hp_peer_intruder(struct peer *p, enum hp_err cause)
+{
+	struct hp_node *n = p->node;
+
+	p->intruder = cause;
+	if (p->intruder_ns &&
+	    hp_time_since(n->now_ns, p->intruder_ns) < INTRUDER_GAP_NS)
+		return;
+	p->intruder_ns = n->now_ns;
+	hp_node_emit(n, HP_NODE_INTRUDER, p, cause);
 }
 
 /* ---- what WireGuard says --------------------------------------------- */

@@ -118,6 +118,18 @@ static enum hp_err intro_open(struct hp_node *n, const struct hp_meet_event *ev,
 	return err;
 }
 
+/* Whoever has the secret can register under any slot: what comes from there
+ * says nothing against a peer that was met, but is worth a word.
+ */
+static void not_admitted(struct peer *p, const struct hp_cert *cert,
+			 enum hp_err err)
+{
+	if (!p->epoch || hp_node_admit(p->node, &p->cert) != HP_OK)
+		hp_peer_refuse(p, err);
+	else if (!hp_cert_same_node(cert, &p->cert))
+		hp_peer_intruder(p, err);
+}
+
 static void on_intro(struct server *s, const struct hp_meet_event *ev)
 {
 	struct hp_node *n = s->node;
@@ -138,11 +150,7 @@ static void on_intro(struct server *s, const struct hp_meet_event *ev)
 		err = hp_peer_set_keys(p, &offer.record.cert.key,
 				    &offer.record.cert.grant.overlay);
 	if (err != HP_OK) {
-		/* Whoever has the secret can register under any slot: what
-		 * comes from there says nothing against a peer that was met.
-		 */
-		if (!p->epoch || hp_node_admit(n, &p->cert) != HP_OK)
-			hp_peer_refuse(p, err);
+		not_admitted(p, &offer.record.cert, err);
 		return;
 	}
 	if (ev->channel && !n->cfg.no_relay) {

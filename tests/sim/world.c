@@ -150,6 +150,10 @@ static void node_saw(void *ctx, const struct hp_node_event *ev)
 
 	x->gained += ev->kind == HP_NODE_CERT;
 	x->enrolled += ev->kind == HP_NODE_ENROLLED;
+	if (ev->kind == HP_NODE_INTRUDER) {
+		x->intruders++;
+		x->intruder = ev->err;
+	}
 }
 
 static void node_stamp(void *ctx, uint8_t out[12])

@@ -166,6 +166,7 @@ static void a_revoked_peer_known_by_its_pin_alone_is_dropped(void **state)
  */
 static void a_second_user_of_a_token_does_not_disturb_the_first(void **state)
 {
+	struct hp_node_peer_info info;
 	struct hp_secret invite;
 	struct hp_grant grant;
 	struct trio t;
@@ -190,6 +191,19 @@ static void a_second_user_of_a_token_does_not_disturb_the_first(void **state)
 	assert_true(packets_pass(t.alice, t.bob));
 	assert_int_not_equal(sim_world_state(t.carol, "alice"),
 			     HP_PEER_DIRECT);
+	/* It is reported, and not at each try. */
+	assert_int_equal(t.alice->intruders, 1);
+	assert_int_equal(t.alice->intruder, HP_ERR_PIN);
+	assert_int_equal(hp_node_peer_find(t.alice->node, "bob",
+					   sim_now(t.w.sim), &info), HP_OK);
+	assert_int_equal(info.intruder, HP_ERR_PIN);
+	assert_int_equal(info.cause, HP_OK);
+	for (int i = 0; i < 5; i++) {
+		hp_peer_connect(hp_peer_named(t.carol->node, "alice"));
+		sim_world_run(&t.w, 2 * HP_S);
+	}
+	assert_int_equal(t.alice->intruders, 1);
+	assert_int_equal(t.bob->intruders, 0);
 	sim_world_free(&t.w);
 }
 

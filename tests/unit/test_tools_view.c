@@ -169,12 +169,14 @@ static void relayed_peer_has_its_reason_beneath_the_table(void **state)
 	char *text = words(view_peers,
 			   "[{\"name\":\"bob\",\"state\":\"relayed\",\"why\":"
 			   "\"both NATs map per destination\"},{\"name\":"
-			   "\"carol\",\"state\":\"direct\",\"why\":\"x\"}]");
+			   "\"carol\",\"state\":\"direct\",\"why\":\"x\","
+			   "\"warning\":\"somebody else\"}]");
 
 	(void)state;
 	assert_non_null(strstr(text, "\n\nbob is relayed: both NATs map per "
 				     "destination\n"));
 	assert_null(strstr(text, "carol is"));
+	assert_non_null(strstr(text, "destination\ncarol: somebody else\n"));
 	free(text);
 }
 
