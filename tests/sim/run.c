@@ -11,6 +11,10 @@
 #define CONNECT_LOSSY (40 * HP_S)
 #define SETTLE_TIME (40 * HP_S)
 #define SETTLE_LOSSY (150 * HP_S)
+/* A router that remembers a probe that came too early forgets it after 30 s of
+ * silence, and both have to stay silent for that long.
+ */
+#define SETTLE_POISONED (300 * HP_S)
 /* Probes of an introduction between two NATs with one port each. */
 #define PROBES_MAX 64
 
@@ -116,11 +120,15 @@ static bool talk_until(struct run *r, pair_fn *test, uint64_t limit_ns,
 static bool settle(struct run *r, const char *what)
 {
 	bool lossy = r->sc.lossy || r->sc.stranger;
+	uint64_t limit = lossy ? SETTLE_LOSSY : SETTLE_TIME;
 
+	for (unsigned int i = 0; i < r->sc.n; i++)
+		if (r->sc.places[i].kind->home &&
+		    r->sc.places[i].kind->home->poison)
+			limit = SETTLE_POISONED;
 	return talk_until(r, is_connected,
 			  lossy ? CONNECT_LOSSY : CONNECT_TIME, what) &&
-	       talk_until(r, is_settled,
-			  lossy ? SETTLE_LOSSY : SETTLE_TIME, what);
+	       talk_until(r, is_settled, limit, what);
 }
 
 static bool no_wonders(struct run *r)

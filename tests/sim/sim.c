@@ -4,6 +4,9 @@
  *
  *	sim --seeds 10000 [--from 1]	random runs; prints the seeds that fail
  *	sim --seed 4711 [--trace]	one of them again, to the last byte
+ *	sim --matrix [--svg FILE]	all pairs of NAT classes: who is direct,
+ *	                          	and how fast; --seeds N runs of each,
+ *	                          	--loss PERCENT on each access link
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -11,6 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "../sim/matrix.h"
 #include "../sim/run.h"
 #include "base/crypto.h"
 
@@ -18,6 +22,9 @@ struct options {
 	uint64_t from;
 	uint64_t seeds;
 	bool trace;
+	bool matrix;
+	double loss;
+	const char *svg;
 };
 
 static double seconds(void)
@@ -62,10 +69,36 @@ static int random_runs(const struct options *o, const char *self)
 	return failed ? 1 : 0;
 }
 
+static int matrix(const struct options *o)
+{
+	struct matrix m;
+	size_t strays;
+
+	matrix_run(&m, (unsigned int)o->seeds, o->from, o->loss / 100);
+	matrix_print(&m, stdout);
+	strays = matrix_strays(&m);
+	if (o->svg) {
+		FILE *f = fopen(o->svg, "w");
+
+		if (f)
+			matrix_svg(&m, f);
+		if (!f || fclose(f)) {
+			perror(o->svg);
+			return 1;
+		}
+	}
+	printf("\nmatrix: %zu passed, %zu failed, 0 skipped\n", m.n - strays,
+	       strays);
+	matrix_free(&m);
+	return strays ? 1 : 0;
+}
+
 static int usage(const char *self)
 {
-	fprintf(stderr, "usage: %s [--seeds N] [--from M] | --seed N "
-		"[--trace]\n", self);
+	fprintf(stderr, "usage: %s [--seeds N] [--from M]\n"
+		"       %s --seed N [--trace]\n"
+		"       %s --matrix [--seeds N] [--loss PERCENT] "
+		"[--svg FILE]\n", self, self, self);
 	return 2;
 }
 
@@ -76,9 +109,12 @@ int main(int argc, char **argv)
 		{ "seeds", required_argument, NULL, 'n' },
 		{ "from", required_argument, NULL, 'f' },
 		{ "trace", no_argument, NULL, 't' },
+		{ "matrix", no_argument, NULL, 'm' },
+		{ "loss", required_argument, NULL, 'l' },
+		{ "svg", required_argument, NULL, 'g' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options o = { .from = 1, .seeds = 1000 };
+	struct options o = { .from = 1 };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -96,11 +132,22 @@ int main(int argc, char **argv)
 		case 't':
 			o.trace = true;
 			break;
+		case 'm':
+			o.matrix = true;
+			break;
+		case 'l':
+			o.loss = strtod(optarg, NULL);
+			break;
+		case 'g':
+			o.svg = optarg;
+			break;
 		default:
 			return usage(argv[0]);
 		}
 	}
 	if (optind != argc || hp_crypto_init() != HP_OK)
 		return usage(argv[0]);
-	return random_runs(&o, argv[0]);
+	if (!o.seeds)
+		o.seeds = o.matrix ? 8 : 1000;
+	return o.matrix ? matrix(&o) : random_runs(&o, argv[0]);
 }
