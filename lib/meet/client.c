@@ -331,6 +331,11 @@ static void keepalive_send(struct hp_meet_client *c, uint64_t now_ns)
 	c->keepalive_recorded = len != 0;
 	if (c->since_ns == HP_NEVER)
 		c->since_ns = now_ns;
+	/* With each, whatever it was sent for: else what makes us send them
+	 * more often than planned would keep us from ever asking.
+	 */
+	if (c->tries == 0)
+		mc_query_refresh(c, now_ns);
 	c->next_ns = now_ns + mc_backoff(c->tries++);
 	c->keepalive = mc_session_send(c, HP_MEET_KEEPALIVE, buf,
 				       sizeof(*m) + len + HP_MEET_MAC_LEN);
@@ -552,8 +557,6 @@ static void state_tick(struct hp_meet_client *c, uint64_t now_ns)
 		register_try(c, now_ns);
 		return;
 	case HP_MEET_UP:
-		if (c->tries == 0)
-			mc_query_refresh(c, now_ns);
 		keepalive_send(c, now_ns);
 		return;
 	case HP_MEET_WAITING:
