@@ -193,6 +193,8 @@ static void punch_nominated(void *ctx, const struct hp_path *direct)
 	if (direct && !p->direct_ns)
 		p->direct_ns = n->now_ns;
 	peer_route(p);
+	if (!direct)
+		hp_peer_tell(p); /* what changed while it did not matter */
 	if (direct && !p->session)
 		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
 }
