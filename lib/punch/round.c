@@ -216,8 +216,11 @@ void hp_round_end(struct hp_punch *p, uint64_t now_ns)
 	}
 	if (p->backoff <= BACKOFF_MAX)
 		p->backoff++;
-	/* Perhaps our own NAT lies further away than it takes to open it. */
-	if (p->low_ttl + LOW_TTL_STEP <= LOW_TTL_MAX)
-		p->low_ttl += LOW_TTL_STEP;
+	/* Perhaps our own NAT lies further away than it takes to open it; or
+	 * the peer's is nearer than thought, and we close it: so begin again.
+	 */
+	p->low_ttl += LOW_TTL_STEP;
+	if (p->low_ttl > LOW_TTL_MAX)
+		p->low_ttl = HP_PUNCH_LOW_TTL;
 	p->ops.event(p->ctx, HP_PUNCH_FAILED);
 }
