@@ -129,7 +129,7 @@ check-purity: $(lib_obj)
 # follows deps is a make of its own.
 check:		## everything: unit, sanitizers, lab, fuzz; as root
 	$(Q)contrib/deps build demo check
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) all $(sim_bin)
 	$(Q)MAKE=$(MAKE) VARIANT=$(VARIANT) tests/check
 
 CASES ?=
@@ -154,6 +154,13 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(sim_src:%.c=$(B)/%.o) \
 sim_bin := $(B)/tests/sim/sim
 $(sim_bin): $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c)) $(libhp)
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: sim sim-long
+sim: $(sim_bin)	## all pairs of NAT classes: a table, and build/sim.svg
+	$(Q)$(sim_bin) --matrix --svg build/sim.svg
+
+sim-long: $(sim_bin)	## 1,000,000 random runs on the virtual internet
+	$(Q)tests/sim/long $(sim_bin)
 
 # ---- shown and measured --------------------------------------------------
 .PHONY: deps demo bench-connect

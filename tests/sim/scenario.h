@@ -7,7 +7,7 @@
 
 #include "../sim/place.h"
 
-#define SCENARIO_EVENTS 4
+#define SCENARIO_EVENTS 3
 
 enum scenario_event {
 	EVENT_SERVER,	/* the server dies, and comes back */

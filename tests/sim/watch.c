@@ -262,7 +262,8 @@ void watch_end(struct watch *v)
 static void look_at_caps(struct watch *v)
 {
 	struct sim_world *w = v->world;
-	size_t per_host = HP_PUNCH_PATHS * (w->n_nodes - 1) + 8;
+	/* Those of addresses that were left live on for a while. */
+	size_t per_host = 2 * HP_PUNCH_PATHS * (w->n_nodes - 1) + 8;
 	struct hp_registry_stats rs;
 
 	for (unsigned int i = 0; i < w->n_nodes; i++)
