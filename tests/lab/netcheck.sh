@@ -76,6 +76,28 @@ case_router_that_forwards() {
 	expects direct direct direct relayed
 }
 
+# The same from inside too. The bridge must leave the packet to the router.
+case_router_that_hairpins() {
+	behind nat
+	on nat_a sysctl -qw net.bridge.bridge-nf-call-iptables=0 || true
+	on nat_a nft -f - <<-END
+	table ip forwarded {
+		chain come {
+			type nat hook prerouting priority dstnat;
+			ip daddr 203.0.113.11 udp dport 1024-65535 \
+				dnat to 192.168.11.2
+		}
+		chain leave {
+			type nat hook postrouting priority srcnat;
+			oifname "lan" ip saddr 192.168.11.0/24 masquerade
+		}
+	}
+	insert rule inet router forward ct status dnat accept
+	END
+	checks
+	v4 EIM-or-ADM EIF-or-ADF preserved true
+}
+
 case_host_without_nat() {
 	lab_up
 	internet
