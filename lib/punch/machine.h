@@ -51,7 +51,7 @@ struct hp_check {
  * @learning:     cap on paths learned from the sources of requests
  * @look:         an error makes the next tick check the path in use
  * @waiting_ns:   the first send over the path in use since something was
- *                heard on it, 0: none
+ *                heard on it, 0: none, or there is no such path
  * @traffic_ns:   data was sent
  * @txid:         of the last request
  * @ping_txid:    of the last ping, 0: it was answered; @ping_ns: when it left

@@ -562,6 +562,18 @@ static void punch(struct hp_punch *p, bool introduced, uint64_t now_ns)
 		hp_round_run(p, now_ns);
 }
 
+/* What was sent over the old relay, and its check, say nothing of the new one;
+ * and with none at all they would be due for ever.
+ */
+static void replace_relay(struct hp_punch *p, const struct hp_path *path)
+{
+	if (!p->use && !hp_path_eq(&relay(p)->path, path)) {
+		p->check.on = false;
+		p->waiting_ns = 0;
+	}
+	hp_paths_set_relay(&p->paths, path);
+}
+
 void hp_punch_introduce(struct hp_punch *p, const struct hp_punch_intro *intro,
 			uint64_t now_ns)
 {
@@ -577,7 +589,7 @@ void hp_punch_introduce(struct hp_punch *p, const struct hp_punch_intro *intro,
 	}
 	p->own_mapping = intro->own_mapping;
 	p->peer_mapping = intro->peer_mapping;
-	hp_paths_set_relay(&p->paths, &intro->relay);
+	replace_relay(p, &intro->relay);
 	n_new = take_candidates(p, intro);
 	p->traffic_ns = now_ns;
 	if (!p->use || n_new)

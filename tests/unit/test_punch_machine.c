@@ -622,6 +622,31 @@ static void later_introduction_adds_paths_and_changes_the_relay(void **state)
 	wire_free(w);
 }
 
+static void relay_that_is_taken_away_leaves_nothing_due(void **state)
+{
+	struct hp_punch_intro intro = { .peer_epoch = 0x1001 };
+	struct wire *w = wire_new(8);
+	unsigned int ticks = 0;
+	uint64_t end_ns, due;
+	struct hp_punch *p;
+
+	(void)state;
+	w->cut[0] = w->cut[1] = w->relay_dead = true;
+	wire_start(w);
+	p = w->node[0].punch;
+	wire_run(w, w->now_ns + 3 * HP_S);
+	hp_punch_sent(p, w->now_ns);
+	hp_punch_introduce(p, &intro, w->now_ns);
+	end_ns = w->now_ns + 10 * HP_S;
+	while ((due = hp_punch_deadline(p)) <= end_ns) {
+		w->now_ns = due > w->now_ns ? due : w->now_ns;
+		hp_punch_tick(p, w->now_ns);
+		if (++ticks > 1000)
+			fail_msg("a tick is due for ever");
+	}
+	wire_free(w);
+}
+
 static void one_way_traffic_keeps_an_eye_on_its_path(void **state)
 {
 	struct wire *w = wire_new(8);
@@ -1156,6 +1181,7 @@ int main(void)
 		cmocka_unit_test(restarted_peer_is_met_anew),
 		cmocka_unit_test(
 			later_introduction_adds_paths_and_changes_the_relay),
+		cmocka_unit_test(relay_that_is_taken_away_leaves_nothing_due),
 		cmocka_unit_test(
 			one_way_traffic_keeps_an_eye_on_its_path),
 		cmocka_unit_test(round_of_one_side_makes_the_other_punch_too),
