@@ -54,6 +54,10 @@ enum hp_err hp_udp_open(struct hp_udp *u, uint16_t port, uint32_t mark,
 enum hp_err hp_udp_listen(struct hp_udp *u, const struct hp_addr *at,
 			  struct hp_fault *f) HP_MUST_CHECK;
 void hp_udp_close(struct hp_udp *u);
+/* Joins datagrams that arrive (UDP_GRO), or not. HP_ERR_IO with errno when a
+ * socket refuses.
+ */
+enum hp_err hp_udp_joined(const struct hp_udp *u, bool on) HP_MUST_CHECK;
 /* Sets the fwmark of what is sent from now on; HP_ERR_IO. */
 enum hp_err hp_udp_mark(const struct hp_udp *u, uint32_t mark) HP_MUST_CHECK;
 
@@ -76,6 +80,16 @@ struct hp_udp_batch;
 struct hp_udp_batch *hp_udp_batch_new(void);
 void hp_udp_batch_free(struct hp_udp_batch *b);
 
+/* Joins datagrams from now on, or no more: those of equal length that follow
+ * each other to one path, the last of them perhaps shorter, go to the kernel
+ * in one piece (UDP_SEGMENT). Off at first.
+ */
+void hp_udp_batch_join(struct hp_udp_batch *b, bool on);
+/* Why the kernel refused joined datagrams on this socket, for good: an errno;
+ * 0: it did not.
+ */
+int hp_udp_batch_refused(const struct hp_udp_batch *b);
+
 /* Adds a datagram; @path is copied, the bytes of @pkt must stay until they are
  * sent. False when the batch holds HP_BATCH already.
  */
@@ -97,12 +111,18 @@ size_t hp_udp_batch_send(struct hp_udp_batch *b, const struct hp_udp *u);
  * @from: @n paths, filled: sock 0, channel 0
  * @n:    at most HP_BATCH
  *
+ * With hp_udp_joined() a packet may hold several datagrams.
+ *
  * A datagram that was cut off for want of room has length 0.
  *
  * Return: how many arrived; 0 when none, also after an error.
  */
 size_t hp_udp_batch_recv(struct hp_udp_batch *b, int fd, struct hp_pkt *pkts,
 			 struct hp_path *from, size_t n);
+/* What the @i-th packet of the last receive is made of: datagrams of this many
+ * bytes each, the last perhaps shorter; 0: it is one.
+ */
+uint32_t hp_udp_batch_size(const struct hp_udp_batch *b, size_t i);
 
 /* Conversions to and from what the system calls take. */
 socklen_t hp_addr_to_sockaddr(const struct hp_addr *a,

@@ -138,6 +138,124 @@ static void a_batch_leaves_out_only_what_cannot_be_sent(void **state)
 	hp_udp_close(&a);
 }
 
+/* Datagrams of these lengths to two paths; the kernel cuts and joins them. */
+static void joined_datagrams_arrive_as_they_were(void **state)
+{
+	static const uint32_t lens[] = { 900, 900, 900, 300, 900, 900, 901, 1,
+					 5, 5 };
+	static uint8_t text[10][1000], is[10 * 1000];
+	struct hp_udp_batch *b = hp_udp_batch_new();
+	struct hp_udp_batch *r = hp_udp_batch_new();
+	struct pollfd p = { .events = POLLIN };
+	uint32_t all = 0, size, left;
+	struct hp_pkt pkt;
+	struct hp_path path[2];
+	struct hp_udp a;
+	size_t i, n;
+
+	(void)state;
+	assert_non_null(b);
+	assert_non_null(r);
+	assert_int_equal(hp_udp_open(&a, 0, 0, NULL), HP_OK);
+	if (hp_udp_joined(&a, true))
+		skip();
+	hp_udp_batch_join(b, true);
+	path[0] = to("127.0.0.1", a.port);
+	path[1] = to("127.0.0.2", a.port);
+	for (i = 0; i < 10; i++) {
+		memset(text[i], (int)i, 1000);
+		pkt = hp_pkt_of(text[i], 1000, 0, lens[i]);
+		assert_true(hp_udp_batch_add(b, &path[i > 7], &pkt));
+	}
+	assert_int_equal(hp_udp_batch_send(b, &a), 0);
+	assert_int_equal(hp_udp_batch_refused(b), 0);
+	p.fd = a.fd4;
+	(void)poll(&p, 1, 200);
+	for (i = 0; i < 10;) {
+		for (n = 0; n < 2; n++)
+			pkts[n] = hp_pkt_of(is + n * 5000, 5000, 0, 0);
+		all = (uint32_t)hp_udp_batch_recv(r, a.fd4, pkts, from, 2);
+		assert_int_not_equal(all, 0);
+		for (n = 0; n < all; n++) {
+			size = hp_udp_batch_size(r, n);
+			for (left = pkts[n].len; left; i++) {
+				uint32_t len = size && left > size ? size :
+								     left;
+				uint8_t *at = pkts[n].data + pkts[n].len - left;
+
+				assert_int_equal(len, lens[i]);
+				assert_memory_equal(at, text[i], len);
+				assert_int_equal(from[n].local.ip[3],
+						 i > 7 ? 2 : 1);
+				left -= len;
+			}
+		}
+	}
+	assert_int_equal(i, 10);
+	hp_udp_batch_free(b);
+	hp_udp_batch_free(r);
+	hp_udp_close(&a);
+}
+
+static void joined_datagrams_lose_a_source_that_is_gone(void **state)
+{
+	struct hp_udp_batch *b = hp_udp_batch_new();
+	static uint8_t text[100];
+	struct hp_path path;
+	struct hp_pkt pkt = hp_pkt_of(text, 100, 0, 100);
+	struct hp_udp a;
+
+	(void)state;
+	assert_non_null(b);
+	assert_int_equal(hp_udp_open(&a, 0, 0, NULL), HP_OK);
+	hp_udp_batch_join(b, true);
+	path = to("127.0.0.1", a.port);
+	path.local = hp_addr4(192, 0, 2, 77, 0);
+	for (int i = 0; i < 5; i++)
+		assert_true(hp_udp_batch_add(b, &path, &pkt));
+	assert_int_equal(hp_udp_batch_send(b, &a), 0);
+	/* Joining was not to blame for that. */
+	assert_int_equal(hp_udp_batch_refused(b), 0);
+	assert_int_equal(receive(a.fd4, SLOT), 5);
+	/* Nor for an address that takes no datagrams. */
+	path = to("255.255.255.255", 9);
+	for (int i = 0; i < 5; i++)
+		assert_true(hp_udp_batch_add(b, &path, &pkt));
+	assert_int_equal(hp_udp_batch_send(b, &a), 5);
+	assert_int_equal(hp_udp_batch_refused(b), 0);
+	hp_udp_batch_free(b);
+	hp_udp_close(&a);
+}
+
+/* A socket that sends no checksums cannot have datagrams cut. */
+static void a_socket_that_refuses_joined_datagrams_sends_them_apart(
+	void **state)
+{
+	struct hp_udp_batch *b = hp_udp_batch_new();
+	static uint8_t text[100];
+	struct hp_pkt pkt = hp_pkt_of(text, 100, 0, 100);
+	struct hp_path path;
+	struct hp_udp a;
+	int on = 1;
+
+	(void)state;
+	assert_non_null(b);
+	assert_int_equal(hp_udp_open(&a, 0, 0, NULL), HP_OK);
+	assert_int_equal(setsockopt(a.fd4, SOL_SOCKET, SO_NO_CHECK, &on,
+				    sizeof(on)), 0);
+	hp_udp_batch_join(b, true);
+	path = to("127.0.0.1", a.port);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 5; i++)
+			assert_true(hp_udp_batch_add(b, &path, &pkt));
+		assert_int_equal(hp_udp_batch_send(b, &a), 0);
+		assert_int_not_equal(hp_udp_batch_refused(b), 0);
+		assert_int_equal(receive(a.fd4, SLOT), 5);
+	}
+	hp_udp_batch_free(b);
+	hp_udp_close(&a);
+}
+
 static void a_datagram_that_was_cut_off_has_no_length(void **state)
 {
 	struct hp_udp a;
@@ -240,6 +358,10 @@ int main(void)
 		cmocka_unit_test(a_reply_leaves_from_where_the_question_went),
 		cmocka_unit_test(a_source_that_is_gone_does_not_stop_a_send),
 		cmocka_unit_test(a_batch_leaves_out_only_what_cannot_be_sent),
+		cmocka_unit_test(joined_datagrams_arrive_as_they_were),
+		cmocka_unit_test(joined_datagrams_lose_a_source_that_is_gone),
+		cmocka_unit_test(
+			a_socket_that_refuses_joined_datagrams_sends_them_apart),
 		cmocka_unit_test(a_datagram_that_was_cut_off_has_no_length),
 		cmocka_unit_test(nobody_listening_fails_no_later_send),
 		cmocka_unit_test(ipv6_goes_both_ways_where_there_is_ipv6),
