@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One round: wait for what is readable; read a batch from the TUN device, seal
- * it, send it; receive a batch from each socket, open it, write it. Whatever
+ * One round: wait for what is readable; read from the TUN device, cut, seal and
+ * send it; receive a batch from each socket, open, join and write it. Whatever
  * one read gives is passed on at once, so that a batch costs no packet time.
  *
- * All packets live in two arenas made at the start, in slots whose distance is
- * not a power of two: at 64 KiB all headers would fall into one cache set.
+ * Out: a packet of up to 64 KiB is read into one buffer and cut from there into
+ * the arena, packet behind packet: the only copy. The arena is small, so that
+ * it stays in the cache.
+ *
+ * In: what the kernel joined is cut where it lies. While it joins, few buffers
+ * are offered at once, for the cache again; else many.
  *
  * For RCU the thread is offline while it waits and online in between; each
- * wait is a quiescent point, and no pointer into the FIB outlives a round.
+ * wait is a quiescent point, and no pointer into the FIB outlives a batch.
  */
 #include "data.h"
 
@@ -22,6 +26,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
@@ -31,11 +36,21 @@
 #include "sys/clock.h"
 #include "sys/udp.h"
 #include "tun.h"
+#include "wg/coalesce.h"
 #include "wg/forward.h"
+#include "wg/segment.h"
 
-/* The longest datagram or packet, its headers, and three cache lines more. */
-#define SLOT_LEN (HP_HEADROOM + 65536 + HP_TAILROOM + 128)
-#define ARENA_LEN ((size_t)HP_BATCH * SLOT_LEN)
+#define BUFFER_LEN 65536
+/* Receive buffers, in distances that are not a power of two: at 64 KiB all
+ * headers would fall into one cache set.
+ */
+#define BUFFER_STEP (BUFFER_LEN + 192)
+#define BUFFERS 64
+#define BUFFERS_WHEN_JOINED 4
+/* Room for one packet of the longest, and for 128 of the usual. */
+#define ARENA_LEN (4 * BUFFER_LEN)
+#define LINE 64
+#define ROOM_LEN (BUFFER_LEN + ARENA_LEN + (size_t)BUFFERS * BUFFER_STEP)
 /* How long to wait for the control thread to make room for notices. */
 #define CALM_WAIT_MS 1
 
@@ -45,7 +60,13 @@ struct data {
 	struct data_cfg cfg;
 	struct hp_aead *aead;
 	struct hp_udp_batch *batch;
-	uint8_t *arena;
+	uint8_t *room;	/* all of the following */
+	uint8_t *whole;	/* what was read from the TUN device */
+	uint8_t *arena;	/* what it was cut into */
+	size_t used;	/* bytes of the arena */
+	size_t n;	/* packets in it */
+	uint8_t *in_buf;
+	size_t ask;	/* how many receive buffers to offer */
 	int stop;
 	bool running;
 	bool gone; /* the TUN device */
@@ -53,7 +74,12 @@ struct data {
 	_Atomic uint64_t queue_full;
 	_Atomic uint64_t not_sent;
 	_Atomic uint64_t not_written;
+	_Atomic int refused;
 	struct hp_forward forward;
+	struct hp_coalesce groups;
+	struct iovec iov[HP_BATCH + 1];
+	struct hp_pkt buf[BUFFERS];
+	struct hp_path buf_from[BUFFERS];
 	struct hp_pkt pkt[HP_BATCH];
 	struct hp_path from[HP_BATCH];
 	struct hp_forward_out out[HP_BATCH];
@@ -81,44 +107,28 @@ static void on_notice(void *ctx, const struct hp_notice *n)
 		count(&d->queue_full, 1);
 }
 
-static struct hp_pkt slot(const struct data *d, size_t i)
+/* ---- out ---------------------------------------------------------------- */
+
+/* Says once why datagrams are not sent joined. */
+static void note_refused(struct data *d)
 {
-	return hp_pkt_of(d->arena + i * SLOT_LEN, SLOT_LEN, HP_HEADROOM, 0);
+	int err = hp_udp_batch_refused(d->batch);
+
+	if (err == atomic_load_explicit(&d->refused, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&d->refused, err, memory_order_relaxed);
+	(void)queue_put(d->cfg.queue, QUEUE_STATS, NULL, NULL, 0);
 }
 
-static size_t read_tun(struct data *d)
+/* Seals and sends what the arena holds. */
+static void flush_out(struct data *d, uint64_t now_ns)
 {
-	size_t n = 0;
-
-	while (n < HP_BATCH && !d->gone) {
-		d->pkt[n] = slot(d, n);
-		/* Room that sealing needs behind the longest packet. */
-		d->pkt[n].tail -= HP_TAILROOM;
-		switch (tun_read(d->cfg.tun, &d->pkt[n])) {
-		case TUN_OK:
-			d->pkt[n].tail += HP_TAILROOM;
-			n++;
-			break;
-		case TUN_AGAIN:
-		case TUN_REFUSED:
-			return n;
-		case TUN_GONE:
-			d->gone = true;
-			break;
-		}
-	}
-	return n;
-}
-
-static void from_tun(struct data *d, uint64_t now_ns)
-{
-	size_t n = read_tun(d);
 	size_t i;
 
-	if (!n)
+	if (!d->n)
 		return;
-	hp_forward_out(&d->forward, d->pkt, n, d->out, now_ns);
-	for (i = 0; i < n; i++) {
+	hp_forward_out(&d->forward, d->pkt, d->n, d->out, now_ns);
+	for (i = 0; i < d->n; i++) {
 		switch (d->out[i].verdict) {
 		case HP_VERDICT_SEND:
 			(void)hp_udp_batch_add(d->batch, d->out[i].path,
@@ -134,7 +144,61 @@ static void from_tun(struct data *d, uint64_t now_ns)
 		}
 	}
 	count(&d->not_sent, hp_udp_batch_send(d->batch, d->cfg.udp));
+	note_refused(d);
+	d->n = 0;
+	d->used = 0;
 }
+
+/* Cuts what was read into the arena; returns into how many. */
+static size_t cut_out(struct data *d, struct hp_segmenter *s, uint64_t now_ns)
+{
+	size_t step, cut = 0;
+	uint32_t len;
+
+	while ((len = hp_segment_len(s))) {
+		step = HP_HEADROOM + len + HP_TAILROOM;
+		step = (step + LINE - 1) / LINE * LINE;
+		if (d->n == HP_BATCH || d->used + step > ARENA_LEN)
+			flush_out(d, now_ns);
+		d->pkt[d->n] = hp_pkt_of(d->arena + d->used, step, HP_HEADROOM,
+					 len);
+		hp_segment_next(s, d->pkt[d->n].data);
+		d->used += step;
+		d->n++;
+		cut++;
+	}
+	return cut;
+}
+
+static void from_tun(struct data *d, uint64_t now_ns)
+{
+	struct hp_offload offload;
+	struct hp_segmenter s;
+	size_t cut = 0;
+	uint32_t len;
+
+	while (cut < HP_BATCH) {
+		switch (tun_read(d->cfg.tun, d->whole, BUFFER_LEN, &len,
+				 &offload)) {
+		case TUN_OK:
+			if (hp_segment_begin(&s, d->whole, len, &offload))
+				hp_fib_count(d->cfg.fib, HP_DROP_FORMAT);
+			else
+				cut += cut_out(d, &s, now_ns);
+			continue;
+		case TUN_AGAIN:
+		case TUN_REFUSED:
+			break;
+		case TUN_GONE:
+			d->gone = true;
+			break;
+		}
+		break;
+	}
+	flush_out(d, now_ns);
+}
+
+/* ---- in ----------------------------------------------------------------- */
 
 /* Is it WireGuard data, bare or behind a relay header? Then the header comes
  * off. All else is left as it came.
@@ -152,40 +216,42 @@ static bool is_data(struct hp_pkt *p, struct hp_path *from)
 	return hp_relay_pull(p, &from->channel) == HP_OK;
 }
 
-/* Keeps the data messages of a batch in front; returns how many. */
-static size_t sort_out(struct data *d, size_t n)
+/* Writes the packets of a group in one piece. */
+static void write_group(struct data *d, const struct hp_group *g)
+{
+	size_t i = g->first, n = 1;
+
+	for (; n <= g->n; n++) {
+		d->iov[n] = (struct iovec){ .iov_base = d->pkt[i].data,
+					    .iov_len = d->pkt[i].len };
+		i = d->groups.next[i];
+	}
+	if (tun_write(d->cfg.tun, &g->offload, d->iov, n) != TUN_OK)
+		count(&d->not_written, g->n);
+}
+
+static void deliver(struct data *d, size_t n)
+{
+	size_t i;
+
+	if (d->cfg.tun->tcp)
+		hp_coalesce(&d->groups, d->pkt, n, d->cfg.tun->udp);
+	else
+		hp_coalesce_none(&d->groups, n);
+	for (i = 0; i < d->groups.n; i++)
+		write_group(d, &d->groups.group[i]);
+}
+
+/* Opens the first @n packets, and delivers what is inside. */
+static void flush_in(struct data *d, size_t n, uint64_t now_ns)
 {
 	size_t kept = 0, i;
 
-	for (i = 0; i < n; i++) {
-		struct hp_pkt *p = &d->pkt[i];
-
-		if (is_data(p, &d->from[i])) {
-			d->pkt[kept] = *p;
-			d->from[kept++] = d->from[i];
-		} else if (p->len) {
-			to_control(d, QUEUE_DATAGRAM, &d->from[i], p);
-		}
-	}
-	return kept;
-}
-
-static void from_udp(struct data *d, int fd, uint64_t now_ns)
-{
-	size_t n, i;
-
-	for (i = 0; i < HP_BATCH; i++)
-		d->pkt[i] = slot(d, i);
-	n = hp_udp_batch_recv(d->batch, fd, d->pkt, d->from, HP_BATCH);
-	n = sort_out(d, n);
-	if (!n)
-		return;
 	hp_forward_in(&d->forward, d->pkt, d->from, n, d->in, now_ns);
 	for (i = 0; i < n; i++) {
 		switch (d->in[i].verdict) {
 		case HP_VERDICT_DELIVER:
-			if (tun_write(d->cfg.tun, &d->pkt[i]) != TUN_OK)
-				count(&d->not_written, 1);
+			d->pkt[kept++] = d->pkt[i];
 			break;
 		case HP_VERDICT_CONTROL:
 			to_control(d, QUEUE_DATAGRAM, &d->from[i], &d->pkt[i]);
@@ -196,7 +262,74 @@ static void from_udp(struct data *d, int fd, uint64_t now_ns)
 			break;
 		}
 	}
+	deliver(d, kept);
 }
+
+/* Waits until the queue has room for the notices of one more batch; the
+ * control thread may wait for our quiescence meanwhile. False: told to stop.
+ */
+static bool wait_calm(struct data *d)
+{
+	struct pollfd stop = { .fd = d->stop, .events = POLLIN };
+	int n = 0;
+
+	while (!n && !queue_calm(d->cfg.queue)) {
+		queue_kick(d->cfg.queue);
+		rcu_thread_offline();
+		n = poll(&stop, 1, CALM_WAIT_MS);
+		rcu_thread_online();
+	}
+	return !n;
+}
+
+/* Takes what one receive buffer holds, behind the @n packets that wait; returns
+ * how many wait then.
+ */
+static size_t cut_in(struct data *d, size_t buf, size_t n, uint64_t now_ns)
+{
+	uint32_t size = hp_udp_batch_size(d->batch, buf);
+	struct hp_pkt rest = d->buf[buf];
+
+	while (rest.len) {
+		struct hp_pkt *p = &d->pkt[n];
+
+		*p = rest;
+		if (size && rest.len > size)
+			(void)hp_pkt_trim(p, size);
+		(void)hp_pkt_pull(&rest, p->len);
+		d->from[n] = d->buf_from[buf];
+		if (!is_data(p, &d->from[n])) {
+			to_control(d, QUEUE_DATAGRAM, &d->from[n], p);
+			continue;
+		}
+		if (++n < HP_BATCH)
+			continue;
+		flush_in(d, n, now_ns);
+		n = 0;
+		if (!wait_calm(d))
+			break;
+	}
+	return n;
+}
+
+static void from_udp(struct data *d, int fd, uint64_t now_ns)
+{
+	bool joined = false;
+	size_t got, n = 0, i;
+
+	for (i = 0; i < d->ask; i++)
+		d->buf[i] = hp_pkt_of(d->in_buf + i * BUFFER_STEP, BUFFER_STEP,
+				      HP_HEADROOM, 0);
+	got = hp_udp_batch_recv(d->batch, fd, d->buf, d->buf_from, d->ask);
+	for (i = 0; i < got; i++) {
+		n = cut_in(d, i, n, now_ns);
+		joined |= hp_udp_batch_size(d->batch, i) != 0;
+	}
+	flush_in(d, n, now_ns);
+	d->ask = joined ? BUFFERS_WHEN_JOINED : BUFFERS;
+}
+
+/* ---- the thread --------------------------------------------------------- */
 
 /* Waits for work; false when the thread is to end. A queue that is not calm
  * holds up all reading, for then notices might be lost.
@@ -259,14 +392,19 @@ enum hp_err data_new(const struct data_cfg *cfg, struct data **out)
 	d->batch = hp_udp_batch_new();
 	d->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* Pages that no packet ever reaches are never there. */
-	d->arena = mmap(NULL, ARENA_LEN, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (d->arena == MAP_FAILED)
-		d->arena = NULL;
-	if (!d->aead || !d->batch || !d->arena || d->stop < 0) {
+	d->room = mmap(NULL, ROOM_LEN, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (d->room == MAP_FAILED)
+		d->room = NULL;
+	if (!d->aead || !d->batch || !d->room || d->stop < 0) {
 		data_free(d);
 		return HP_ERR_NOMEM;
 	}
+	d->whole = d->room;
+	d->arena = d->whole + BUFFER_LEN;
+	d->in_buf = d->arena + ARENA_LEN;
+	d->ask = BUFFERS;
+	hp_udp_batch_join(d->batch, cfg->offload);
 	hp_forward_init(&d->forward, cfg->fib, d->aead, on_notice, d);
 	*out = d;
 	return HP_OK;
@@ -279,8 +417,8 @@ void data_free(struct data *d)
 	data_stop(d);
 	if (d->stop >= 0)
 		close(d->stop);
-	if (d->arena)
-		munmap(d->arena, ARENA_LEN);
+	if (d->room)
+		munmap(d->room, ROOM_LEN);
 	hp_udp_batch_free(d->batch);
 	hp_aead_free(d->aead);
 	free(d);
@@ -317,5 +455,7 @@ void data_stats(const struct data *d, struct data_stats *out)
 						 memory_order_relaxed),
 		.not_written = atomic_load_explicit(&d->not_written,
 						    memory_order_relaxed),
+		.refused = atomic_load_explicit(&d->refused,
+						memory_order_relaxed),
 	};
 }

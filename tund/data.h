@@ -7,6 +7,7 @@
 #ifndef TUND_DATA_H
 #define TUND_DATA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -26,6 +27,7 @@ struct tun;
  * @fib:    where packets go
  * @queue:  to the control thread
  * @engine: cipher
+ * @offload: send datagrams joined, where the kernel can cut them
  */
 struct data_cfg {
 	struct tun *tun;
@@ -33,6 +35,7 @@ struct data_cfg {
 	struct hp_fib *fib;
 	struct queue *queue;
 	enum hp_aead_engine engine;
+	bool offload;
 };
 
 /**
@@ -40,11 +43,13 @@ struct data_cfg {
  * @queue_full:  for the control thread, which did not keep up
  * @not_sent:    refused by the kernel on the way out
  * @not_written: refused by the TUN device (it is down, say)
+ * @refused:     why datagrams cannot be sent joined, an errno; 0: they can
  */
 struct data_stats {
 	uint64_t queue_full;
 	uint64_t not_sent;
 	uint64_t not_written;
+	int refused;
 };
 
 /* HP_OK with @out given; HP_ERR_NOMEM; HP_ERR_IO. Not running yet. */

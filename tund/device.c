@@ -32,6 +32,7 @@ struct device {
 	struct tun tun;
 	struct hp_udp udp;
 	uint32_t mark;
+	bool offload;
 	struct queue *queue;
 	struct data *data; /* NULL: not started */
 	struct data_stats told;
@@ -61,9 +62,24 @@ static void take_record(struct device *d, struct queue_record *r,
 	case QUEUE_GONE:
 		d->ops->gone(d->ctx);
 		break;
+	case QUEUE_STATS: /* looked at in any case */
 	case QUEUE_PAD:
 		break;
 	}
+}
+
+/* Says once what stays off although it was asked for. */
+static void tell_refused(struct device *d)
+{
+	struct data_stats is;
+
+	if (!d->data)
+		return;
+	data_stats(d->data, &is);
+	if (is.refused && is.refused != d->told.refused)
+		log_info(d->log, "%s: sending datagrams one by one: %s",
+			 d->tun.name, strerror(is.refused));
+	d->told.refused = is.refused;
 }
 
 /* Says what was lost since the last time, once a minute at most. */
@@ -74,7 +90,9 @@ static void tell_losses(struct device *d, uint64_t now_ns)
 	if (!d->data || now_ns < d->tell_ns)
 		return;
 	data_stats(d->data, &is);
-	if (!memcmp(&is, &d->told, sizeof(is)))
+	if (is.not_sent == d->told.not_sent &&
+	    is.not_written == d->told.not_written &&
+	    is.queue_full == d->told.queue_full)
 		return;
 	log_info(d->log,
 		 "%s: packets lost: %" PRIu64 " could not be sent, %" PRIu64
@@ -83,6 +101,7 @@ static void tell_losses(struct device *d, uint64_t now_ns)
 		 d->tun.name, is.not_sent - d->told.not_sent,
 		 is.not_written - d->told.not_written,
 		 is.queue_full - d->told.queue_full);
+	is.refused = d->told.refused;
 	d->told = is;
 	d->tell_ns = now_ns + TELL_NS;
 }
@@ -101,6 +120,7 @@ static void on_queue(void *ctx, uint32_t events, uint64_t now_ns)
 	}
 	if (queue_peek(d->queue, &r))
 		queue_again(d->queue);
+	tell_refused(d);
 	tell_losses(d, now_ns);
 }
 
@@ -125,8 +145,26 @@ static void reclaim(void *ctx, uint64_t now_ns)
 	hp_fib_reclaim(d->fib);
 }
 
+/* Offload of the TUN device and of the socket, and what is missing of it. */
+static void offload_tun(struct device *d)
+{
+	tun_offload(&d->tun, d->offload);
+	if (d->offload && !d->tun.udp)
+		log_info(d->log, "%s: this kernel has no segmentation offload "
+				 "of %s", d->tun.name,
+			 d->tun.tcp ? "UDP" : "TUN devices");
+}
+
+static void offload_udp(struct device *d)
+{
+	if (d->offload && hp_udp_joined(&d->udp, true))
+		log_info(d->log, "%s: receiving datagrams one by one: %s",
+			 d->tun.name, strerror(errno));
+}
+
 enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
-		       uint16_t port, struct device **out, struct hp_fault *f)
+		       uint16_t port, bool offload, struct device **out,
+		       struct hp_fault *f)
 {
 	struct device *d = calloc(1, sizeof(*d));
 	const struct hp_loop_timed timed = { reclaim_deadline, reclaim, d };
@@ -136,6 +174,7 @@ enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
 		return hp_fault_set(f, HP_ERR_NOMEM, "", "out of memory");
 	d->loop = loop;
 	d->log = log;
+	d->offload = offload;
 	d->tun.fd = -1;
 	d->udp = HP_UDP_CLOSED;
 	d->queue = queue_new(QUEUE_LEN);
@@ -156,6 +195,8 @@ enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
 		device_free(d);
 		return err;
 	}
+	offload_tun(d);
+	offload_udp(d);
 	*out = d;
 	return HP_OK;
 }
@@ -183,6 +224,7 @@ enum hp_err device_start(struct device *d, struct hp_wg *wg,
 		.fib = hp_wg_fib(wg),
 		.queue = d->queue,
 		.engine = HP_AEAD_AUTO,
+		.offload = d->offload,
 	};
 	enum hp_err err;
 
@@ -243,6 +285,7 @@ enum hp_err device_set_port(struct device *d, uint16_t port,
 		data_stop(d->data);
 	hp_udp_close(&d->udp);
 	d->udp = fresh;
+	offload_udp(d);
 	if (!d->data)
 		return HP_OK;
 	err = data_start(d->data);
@@ -268,7 +311,6 @@ enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 
 void device_deliver(struct device *d, const struct hp_pkt *pkt)
 {
-	assert(pkt->head >= TUN_HEAD);
-	if (tun_write(&d->tun, pkt) != TUN_OK)
+	if (tun_write_one(&d->tun, pkt) != TUN_OK)
 		log_warn(d->log, "%s did not take a packet", d->tun.name);
 }

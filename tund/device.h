@@ -41,11 +41,13 @@ struct device_ops {
  * @log:  borrowed
  * @name: of the interface
  * @port: 0: a free one
+ * @offload: long packets to and from the kernel, as far as it can
  *
  * Return: HP_OK, @out given; else what tun_open() and hp_udp_open() return.
  */
 enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
-		       uint16_t port, struct device **out, struct hp_fault *f)
+		       uint16_t port, bool offload, struct device **out,
+		       struct hp_fault *f)
 	HP_MUST_CHECK;
 /* Stops the data thread; the interface is gone then. The loop must not run any
  * more. NULL is fine.
@@ -76,7 +78,7 @@ enum hp_err device_set_mark(struct device *d, uint32_t mark) HP_MUST_CHECK;
 /* Sends a datagram of the control thread; results as of hp_udp_send(). */
 enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 			const uint8_t *buf, size_t len);
-/* Writes an inner packet to the TUN device; needs TUN_HEAD of headroom. */
+/* Writes an inner packet to the TUN device. */
 void device_deliver(struct device *d, const struct hp_pkt *pkt);
 
 #endif

@@ -24,12 +24,14 @@ struct options {
 	bool all;
 	bool front;
 	bool check;
+	bool no_offload;
 };
 
 static const char usage[] =
-	"usage: hptund [-f] IFNAME\n"
-	"       hptund [-afc] [--network NAME] [--config-dir DIR]\n"
-	"              [--run-dir DIR] [--state-dir DIR]\n"
+	"usage: hptund [-f] [--no-offload] IFNAME\n"
+	"       hptund [-afc] [--network NAME] [--no-offload]\n"
+	"              [--config-dir DIR] [--run-dir DIR]\n"
+	"              [--state-dir DIR]\n"
 	"\n"
 	"With IFNAME: a WireGuard interface in user space, for wg(8) and ip(8).\n"
 	"Without: the tunnel daemon of an hptun network.\n"
@@ -38,19 +40,26 @@ static const char usage[] =
 	"  -a, --all            connect to every member at once\n"
 	"  -f, --foreground     do not go to the background\n"
 	"  -c, --check          read the configuration, say what is wrong, end\n"
+	"      --no-offload     exchange single packets with the kernel\n"
 	"      --config-dir DIR where networks are set up (/etc/hptun)\n"
 	"      --run-dir DIR    for the control socket (/run/hptun)\n"
 	"      --state-dir DIR  for what is learned (/var/lib/hptun)\n"
 	"  -h, --help           this text\n"
 	"  -V, --version        the version\n";
 
-enum { OPT_CONFIG_DIR = 256, OPT_RUN_DIR, OPT_STATE_DIR };
+enum {
+	OPT_CONFIG_DIR = 256,
+	OPT_RUN_DIR,
+	OPT_STATE_DIR,
+	OPT_NO_OFFLOAD,
+};
 
 static const struct option longs[] = {
 	{ "network", required_argument, NULL, 'n' },
 	{ "all", no_argument, NULL, 'a' },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "check", no_argument, NULL, 'c' },
+	{ "no-offload", no_argument, NULL, OPT_NO_OFFLOAD },
 	{ "config-dir", required_argument, NULL, OPT_CONFIG_DIR },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
@@ -81,6 +90,9 @@ static void take_option(struct options *o, int c)
 		return;
 	case 'c':
 		o->check = true;
+		return;
+	case OPT_NO_OFFLOAD:
+		o->no_offload = true;
 		return;
 	case OPT_CONFIG_DIR:
 		o->dirs.config = optarg;
@@ -143,6 +155,7 @@ static enum hp_err run(const struct options *o, struct log *log,
 		.dirs = &o->dirs,
 		.network = o->network,
 		.all = o->all,
+		.no_offload = o->no_offload,
 	};
 	struct daemon daemon = DAEMON_FRONT;
 	enum hp_err err = hp_crypto_init();
@@ -158,7 +171,7 @@ static enum hp_err run(const struct options *o, struct log *log,
 			return err;
 	}
 	if (o->ifname)
-		return plain_run(o->ifname, &daemon, log, f);
+		return plain_run(o->ifname, !o->no_offload, &daemon, log, f);
 	return netmode_run(&net, &daemon, log, f);
 }
 

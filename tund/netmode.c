@@ -310,6 +310,8 @@ static const char *fixed_changed(const struct hp_store *was,
 		return "Device";
 	if (was->iface.listen_port != is->iface.listen_port)
 		return "ListenPort";
+	if (was->iface.offload != is->iface.offload)
+		return "Offload";
 	if (strcmp(was->iface.owner, is->iface.owner) ||
 	    strcmp(was->iface.group, is->iface.group))
 		return "ControlOwner or ControlGroup";
@@ -494,8 +496,12 @@ static enum hp_err open_loop(struct netmode *m, struct hp_fault *f)
 
 static enum hp_err make_device(struct netmode *m, struct hp_fault *f)
 {
-	return device_new(m->loop, m->log, m->store->iface.device,
-			  m->store->iface.listen_port, &m->device, f);
+	const struct hp_store *s = m->store;
+
+	return device_new(m->loop, m->log, s->iface.device,
+			  s->iface.listen_port,
+			  s->iface.offload && !m->cfg->no_offload, &m->device,
+			  f);
 }
 
 static enum hp_err open_device(struct netmode *m, struct hp_fault *f)

@@ -19,11 +19,13 @@ struct log;
  * @dirs:    where networks, sockets and state are (borrowed)
  * @network: its name; NULL: the only one there is (borrowed)
  * @all:     connect to every member at once, not when asked
+ * @no_offload: whatever the configuration says
  */
 struct netmode_cfg {
 	const struct hp_dirs *dirs;
 	const char *network;
 	bool all;
+	bool no_offload;
 };
 
 /* Reads all that a start would read, and changes nothing. */

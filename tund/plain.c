@@ -240,7 +240,7 @@ static enum hp_err open_links(struct plain *p, struct hp_fault *f)
 	return err;
 }
 
-static enum hp_err begin(struct plain *p, const char *ifname,
+static enum hp_err begin(struct plain *p, const char *ifname, bool offload,
 			 struct hp_fault *f)
 {
 	enum hp_err err = open_engine(p, f);
@@ -248,7 +248,8 @@ static enum hp_err begin(struct plain *p, const char *ifname,
 	if (!err)
 		err = open_loop(p, f);
 	if (!err)
-		err = device_new(p->loop, p->log, ifname, 0, &p->device, f);
+		err = device_new(p->loop, p->log, ifname, 0, offload,
+				 &p->device, f);
 	if (!err)
 		err = open_links(p, f);
 	if (!err)
@@ -269,11 +270,11 @@ static void end(struct plain *p)
 	hp_loop_free(p->loop);
 }
 
-enum hp_err plain_run(const char *ifname, struct daemon *daemon,
+enum hp_err plain_run(const char *ifname, bool offload, struct daemon *daemon,
 		      struct log *log, struct hp_fault *f)
 {
 	struct plain p = { .log = log };
-	enum hp_err err = begin(&p, ifname, f);
+	enum hp_err err = begin(&p, ifname, offload, f);
 
 	if (!err) {
 		daemon_ready(daemon, log);

@@ -6,6 +6,8 @@
 #ifndef TUND_PLAIN_H
 #define TUND_PLAIN_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct daemon;
@@ -13,12 +15,13 @@ struct log;
 
 /**
  * plain_run() - Make the interface and serve it until told to end
+ * @offload: long packets to and from the kernel
  * @daemon: told once everything serves (borrowed)
  *
  * Return: HP_OK after SIGTERM, SIGINT or the end of the interface; else why it
  *         could not begin, with @f filled.
  */
-enum hp_err plain_run(const char *ifname, struct daemon *daemon,
+enum hp_err plain_run(const char *ifname, bool offload, struct daemon *daemon,
 		      struct log *log, struct hp_fault *f) HP_MUST_CHECK;
 
 #endif

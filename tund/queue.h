@@ -21,6 +21,7 @@ enum queue_kind {
 	QUEUE_INNER,	/* an inner packet that needs the control plane */
 	QUEUE_DATAGRAM,	/* a datagram from the network, with its path */
 	QUEUE_NOTICE,	/* a struct hp_notice; must not be lost */
+	QUEUE_STATS,	/* data_stats() has something to be told */
 	QUEUE_GONE,	/* the TUN device was deleted; the last record */
 };
 

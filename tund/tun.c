@@ -8,10 +8,17 @@
 #include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(struct virtio_net_hdr) == TUN_HEAD, "header size");
-_Static_assert(TUN_HEAD <= HP_HEADROOM, "the header lives in the headroom");
+/* What older headers lack. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 
 #define TUN_PATH "/dev/net/tun"
 
@@ -56,7 +63,7 @@ static enum hp_err open_fault(const char *name, int err, struct hp_fault *f)
 static int make(struct tun *t, const char *name)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR };
-	int head = TUN_HEAD;
+	int head = sizeof(struct virtio_net_hdr);
 
 	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
 	t->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -106,23 +113,103 @@ static enum tun_result result_of(int err)
 	return TUN_REFUSED; /* EIO: the interface is down */
 }
 
-enum tun_result tun_read(const struct tun *t, struct hp_pkt *p)
+void tun_offload(struct tun *t, bool on)
 {
-	ssize_t n;
+	const unsigned long tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 |
+				  TUN_F_TSO_ECN;
 
-	n = read(t->fd, p->data - TUN_HEAD, p->tail + TUN_HEAD);
+	t->udp = on && !ioctl(t->fd, TUNSETOFFLOAD,
+			      tcp | TUN_F_USO4 | TUN_F_USO6);
+	t->tcp = t->udp || (on && !ioctl(t->fd, TUNSETOFFLOAD, tcp));
+	if (!t->tcp)
+		(void)ioctl(t->fd, TUNSETOFFLOAD, 0ul);
+}
+
+/* False: a kind of packet that was not asked for. */
+static bool from_header(const struct virtio_net_hdr *h, struct hp_offload *o)
+{
+	*o = (struct hp_offload){
+		.size = h->gso_size,
+		.sum = h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.sum_start = h->csum_start,
+		.sum_offset = h->csum_offset,
+	};
+	switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+		o->kind = HP_OFFLOAD_NONE;
+		return true;
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		o->kind = HP_OFFLOAD_TCP4;
+		return true;
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		o->kind = HP_OFFLOAD_TCP6;
+		return true;
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
+		o->kind = HP_OFFLOAD_UDP;
+		return true;
+	}
+	return false;
+}
+
+static uint8_t gso_type(enum hp_offload_kind kind)
+{
+	switch (kind) {
+	case HP_OFFLOAD_NONE:
+		return VIRTIO_NET_HDR_GSO_NONE;
+	case HP_OFFLOAD_TCP4:
+		return VIRTIO_NET_HDR_GSO_TCPV4;
+	case HP_OFFLOAD_TCP6:
+		return VIRTIO_NET_HDR_GSO_TCPV6;
+	case HP_OFFLOAD_UDP:
+		return VIRTIO_NET_HDR_GSO_UDP_L4;
+	}
+	return VIRTIO_NET_HDR_GSO_NONE;
+}
+
+enum tun_result tun_read(const struct tun *t, uint8_t *buf, size_t cap,
+			 uint32_t *len, struct hp_offload *offload)
+{
+	struct virtio_net_hdr head;
+	const struct iovec iov[] = {
+		{ .iov_base = &head, .iov_len = sizeof(head) },
+		{ .iov_base = buf, .iov_len = cap },
+	};
+	ssize_t n = readv(t->fd, iov, 2);
+
 	if (n < 0)
 		return result_of(errno);
-	if (n < TUN_HEAD || !hp_pkt_put(p, (uint32_t)(n - TUN_HEAD)))
+	if (n < (ssize_t)sizeof(head) || !from_header(&head, offload))
 		return TUN_REFUSED;
+	*len = (uint32_t)((size_t)n - sizeof(head));
 	return TUN_OK;
 }
 
-enum tun_result tun_write(const struct tun *t, const struct hp_pkt *p)
+enum tun_result tun_write(const struct tun *t,
+			  const struct hp_offload *offload, struct iovec *iov,
+			  size_t n)
 {
-	/* All zero: complete, nothing to segment, nothing to sum. */
-	memset(p->data - TUN_HEAD, 0, TUN_HEAD);
-	if (write(t->fd, p->data - TUN_HEAD, p->len + TUN_HEAD) < 0)
-		return result_of(errno);
-	return TUN_OK;
+	struct virtio_net_hdr head = {
+		.flags = offload->sum ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
+		.gso_type = gso_type(offload->kind),
+		.gso_size = offload->size,
+		.csum_start = offload->sum_start,
+		.csum_offset = offload->sum_offset,
+	};
+
+	/* The first piece ends with the headers and one segment; a hint. */
+	if (offload->kind != HP_OFFLOAD_NONE)
+		head.hdr_len = (uint16_t)(iov[1].iov_len - offload->size);
+	iov[0] = (struct iovec){ .iov_base = &head,
+				 .iov_len = sizeof(head) };
+	return writev(t->fd, iov, (int)n) < 0 ? result_of(errno) : TUN_OK;
+}
+
+enum tun_result tun_write_one(const struct tun *t, const struct hp_pkt *p)
+{
+	const struct hp_offload whole = { 0 };
+	struct iovec iov[2] = {
+		[1] = { .iov_base = p->data, .iov_len = p->len },
+	};
+
+	return tun_write(t, &whole, iov, 2);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The TUN device: made here, gone with the process (it is never persistent).
- * Reads and writes single packets behind a virtio_net_hdr, which is where
- * segmentation offload comes in.
+ * With segmentation offload it gives and takes packets of up to 64 KiB, which
+ * its virtio_net_hdr says how to cut.
  */
 #ifndef TUND_TUN_H
 #define TUND_TUN_H
@@ -13,20 +13,24 @@
 
 #include "base/err.h"
 #include "base/pkt.h"
+#include "wg/inet.h"
 
-/* The virtio_net_hdr in front of each packet; it lives in the headroom. */
-#define TUN_HEAD 10
+struct iovec;
 
 /**
  * struct tun - A TUN device
  * @fd:    its descriptor, not blocking; -1 when closed
  * @index: interface index in the namespace where it was made
  * @name:  its name there
+ * @tcp:   gives and takes long TCP packets, and such without checksum
+ * @udp:   the same for UDP
  */
 struct tun {
 	int fd;
 	unsigned int index;
 	char name[IFNAMSIZ];
+	bool tcp;
+	bool udp;
 };
 
 enum tun_result {
@@ -50,13 +54,29 @@ enum hp_err tun_open(struct tun *t, const char *name, struct hp_fault *f)
 	HP_MUST_CHECK;
 void tun_close(struct tun *t);
 
+/* Asks for segmentation offload, or for none. What the kernel does not have
+ * (UDP: before 6.2) stays off, and @t says so.
+ */
+void tun_offload(struct tun *t, bool on);
+
 /**
  * tun_read() - Read one packet
- * @p: of length 0, with TUN_HEAD of headroom and its tail as room
+ * @buf:     room for @cap bytes
+ * @len:     set to its length
+ * @offload: filled: how to cut it, and what its checksum lacks
  */
-enum tun_result tun_read(const struct tun *t, struct hp_pkt *p) HP_MUST_CHECK;
-/* Writes one packet; borrows TUN_HEAD bytes of its headroom. */
-enum tun_result tun_write(const struct tun *t, const struct hp_pkt *p)
+enum tun_result tun_read(const struct tun *t, uint8_t *buf, size_t cap,
+			 uint32_t *len, struct hp_offload *offload)
+	HP_MUST_CHECK;
+/**
+ * tun_write() - Write one packet
+ * @iov: its pieces behind the first of the @n, which is the function's own
+ */
+enum tun_result tun_write(const struct tun *t,
+			  const struct hp_offload *offload, struct iovec *iov,
+			  size_t n) HP_MUST_CHECK;
+/* Writes a complete packet. */
+enum tun_result tun_write_one(const struct tun *t, const struct hp_pkt *p)
 	HP_MUST_CHECK;
 
 #endif

@@ -43,6 +43,7 @@ enum hp_err hp_store_init(struct hp_store *s, const struct hp_dirs *dirs,
 	s->iface = (struct hp_iface){
 		.device = "hptun0",
 		.mtu = HP_STORE_MTU,
+		.offload = true,
 		.owner = "root",
 		.group = "root",
 	};

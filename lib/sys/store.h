@@ -72,6 +72,7 @@ struct hp_iface {
 	uint16_t listen_port; /* 0: the system chooses */
 	char device[16];
 	uint16_t mtu;
+	bool offload;
 	char owner[HP_STORE_USER];
 	char group[HP_STORE_USER];
 };

@@ -105,6 +105,13 @@ SETTER(mtu)
 	return err;
 }
 
+SETTER(offload)
+{
+	struct reading *r = ctx;
+
+	return hp_value_bool(v, &r->store->iface.offload, f);
+}
+
 static enum hp_err user_set(const char *v, char out[HP_STORE_USER],
 			    struct hp_fault *f)
 {
@@ -246,6 +253,7 @@ static const struct hp_conf_key interface_keys[] = {
 	{ .name = "ListenPort", .set = listen_port },
 	{ .name = "Device", .set = device },
 	{ .name = "MTU", .set = mtu },
+	{ .name = "Offload", .set = offload },
 	{ .name = "ControlOwner", .set = control_owner },
 	{ .name = "ControlGroup", .set = control_group },
 };

@@ -12,7 +12,8 @@ DORA4=203.0.113.22 DORA6="[2001:db8::22]"
 
 # tunnel HOST PROGRAM N: wg0 with a key, port 51820 and its inner addresses.
 tunnel() {
-	on "$1" "$2" wg0 >>"$LAB_DIR/$1-$2.log" 2>&1
+	# shellcheck disable=SC2086
+	on "$1" $2 wg0 >>"$LAB_DIR/$1-wg0.log" 2>&1
 	keys "$1"
 	on "$1" sh -c 'umask 77; cat >/run/key' <"$LAB_DIR/$1.key"
 	on "$1" wg set wg0 private-key /run/key listen-port 51820
@@ -42,10 +43,11 @@ secret() { # the same preshared key for both, in /run/psk
 	done
 }
 
-# two_ends [PROGRAM]: carol runs PROGRAM (wireguard-go), dora hptund.
+# two_ends [PROGRAM [OTHER]]: carol runs PROGRAM (wireguard-go), dora OTHER
+# (hptund).
 two_ends() {
 	local h program=${1:-wireguard-go}
-	need wg "$program"
+	need wg "${program%% *}"
 	# shellcheck disable=SC2034
 	FAMILY=46
 	lab_up
@@ -55,7 +57,7 @@ two_ends() {
 		attach "${h%:*}" "${h#*:}"
 	done
 	tunnel carol "$program" 1
-	tunnel dora hptund 2
+	tunnel dora "${2:-hptund}" 2
 	keys stranger
 }
 

@@ -336,6 +336,7 @@ static void store_gives_back_what_was_created(void **state)
 	assert_true(hp_cert_same_node(&s->id.cert, &h->w->alice.cert));
 	assert_true(s->has_root && hp_secret_eq(&s->root, &h->w->root));
 	assert_int_equal(s->iface.mtu, 1408);
+	assert_true(s->iface.offload);
 	assert_string_equal(s->iface.device, "hptun0");
 	hp_store_close(s);
 }
@@ -457,6 +458,7 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 		const char *where;
 	} cases[] = {
 		{ "MTU = 1279\n", "conf:8:7:" },
+		{ "Offload = maybe\n", "conf:8:11:" },
 		{ "Device = a/b\n", "conf:8:10:" },
 		{ "ControlGroup = a:b\n", "conf:8:16:" },
 		{ "ListenPort = 70000", "conf:8:14:" },
@@ -470,6 +472,7 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 		{ "[Peer]\nAllowedIPs = ::/0", "conf:8:1:" },
 	};
 	struct host *h = *state;
+	struct hp_store *s;
 	struct hp_fault f;
 
 	network_put(h, "home", true);
@@ -481,6 +484,10 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 		    !strstr(f.cause, cases[i].where) || !f.remedy[0])
 			fail_msg("%zu: %s", i, f.cause);
 	}
+	conf_put(h, "home", "Offload = no\n");
+	assert_int_equal(hp_store_open(&h->dirs, "home", &s, &f), HP_OK);
+	assert_false(s->iface.offload);
+	hp_store_close(s);
 	conf_put(h, "work", "");
 	assert_int_equal(open_home(h, &f), HP_ERR_FORMAT);
 	assert_true(f.cause[0] && f.remedy[0]);
