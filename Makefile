@@ -115,11 +115,12 @@ unit: $(unit_bin)
 check-unit: unit check-headers check-purity	## unit tests; needs no root
 	$(Q)tests/run-unit $(B)
 
-# Every header stands on its own.
+# Every header stands on its own: included by an empty file, so that inline
+# functions nobody calls there are no warnings.
 check-headers: $(headers:%.h=$(B)/%.h.ok)
 $(B)/%.h.ok: %.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(REQUIRED) -fsyntax-only -x c $< && touch $@
+	$(Q)$(CC) $(REQUIRED) -fsyntax-only -include $< -x c /dev/null && touch $@
 
 # lib outside lib/sys calls no socket, clock, file or thread.
 check-purity: $(lib_obj)
