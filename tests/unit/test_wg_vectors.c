@@ -30,6 +30,14 @@ static const char *vector_path(const char *name)
 	return path;
 }
 
+/* A skip that says what is missing; tests/run-unit shows it. */
+static void skip_without(const char *name)
+{
+	print_message("skipped: no file %s (HPTUN_VECTORS names its folder)\n",
+		      vector_path(name));
+	skip();
+}
+
 /* ---- Noise -------------------------------------------------------------- */
 
 static size_t hex(const json_t *j, uint8_t *out, size_t cap)
@@ -127,7 +135,7 @@ static void noise_ikpsk2_vector_is_reproduced(void **state)
 
 	(void)state;
 	if (!j)
-		skip();
+		skip_without("noise_ikpsk2.json");
 	party_read(j, "init", &a);
 	party_read(j, "resp", &b);
 	a.remote.public = b.local.public;
@@ -422,7 +430,7 @@ static void captured_handshakes_and_data_are_reproduced(void **state)
 
 	(void)state;
 	if (!n)
-		skip();
+		skip_without("wireguard-keys.txt");
 	assert_int_equal(n, 4);
 	replay_capture("wireguard-ping-tcp.pcap", lines, n, &data);
 	replay_capture("wireguard-psk.pcap", lines, n, &data);
