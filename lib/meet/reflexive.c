@@ -43,8 +43,12 @@ void mc_query_all(struct hp_meet_client *c, uint64_t now_ns)
 
 void mc_query_refresh(struct hp_meet_client *c, uint64_t now_ns)
 {
-	if (c->info.seen[!c->af][0].family != HP_AF_NONE)
-		start(c, !c->af, 0, now_ns);
+	bool known = c->info.seen[!c->af][0].family != HP_AF_NONE;
+
+	start(c, !c->af, 0, now_ns);
+	/* A family that did not answer may have come (back): one try. */
+	if (!known)
+		c->query[!c->af][0].tries = TRIES - 1;
 }
 
 void mc_seen(struct hp_meet_client *c, unsigned int af, unsigned int port,
