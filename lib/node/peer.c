@@ -489,9 +489,14 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 		.own_mapping = hp_node_mapping(n),
 		.peer_mapping = rec->caps & 3,
 	};
+	bool again;
 
 	if (!intro_fresh(p, rec))
 		return;
+	/* Its handshake may have overtaken this: that session is not known to
+	 * be of the new run, so there has to be another.
+	 */
+	again = p->session && rec->epoch != p->epoch;
 	if (!p->connect_ns)
 		p->connect_ns = n->now_ns;
 	/* Who asked for us got what the server had of us a moment ago. */
@@ -510,7 +515,8 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 	hp_punch_introduce(p->punch, &intro, n->now_ns);
 	if (init && hp_path_set(relay))
 		take_init(p, relay, init);
-	else if (answer && !p->session && hp_path_set(current_path(p)))
+	else if ((answer || again) && !p->session &&
+		 hp_path_set(current_path(p)))
 		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
 	hp_notes_begin(p);
 	hp_peer_tell(p);
