@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -260,12 +259,15 @@ static pid_t pid_read(int fd)
 	return pid > 0 ? (pid_t)pid : -1;
 }
 
-/* Opens and locks; nobody else may open it, for whoever can read a file can
+/* Opens and locks, with a lock of the open file description: like flock(2) it
+ * outlives a fork, but who has it can be asked without taking it. Nobody else may open it, for whoever can read a file can
  * lock it. The file may have been removed by its last holder in
  * between, then another of that name counts. -1 with errno.
  */
 static int lock_open(const char *path)
 {
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
 	for (;;) {
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 			      0600);
@@ -274,7 +276,7 @@ static int lock_open(const char *path)
 
 		if (fd < 0)
 			return -1;
-		if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (fcntl(fd, F_OFD_SETLK, &whole)) {
 			int e = errno;
 
 			close(fd);
@@ -328,13 +330,13 @@ void hp_lock_release(const char *path, int fd)
 
 pid_t hp_lock_holder(const char *path)
 {
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	pid_t pid = 0;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -1;
-	/* A shared lock is refused exactly while somebody has the other. */
-	if (flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK)
+	if (!fcntl(fd, F_OFD_GETLK, &whole) && whole.l_type != F_UNLCK)
 		pid = pid_read(fd);
 	close(fd);
 	return pid;

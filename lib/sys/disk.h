@@ -64,7 +64,9 @@ enum hp_err hp_lock_take(const char *path, int *fd, struct hp_fault *f)
 	HP_MUST_CHECK;
 /* Removes the file and closes the lock; -1 is fine. */
 void hp_lock_release(const char *path, int fd);
-/* Who holds it: a process id, 0: nobody, -1: somebody, id unknown. */
+/* Who holds it: a process id, 0: nobody, -1: somebody, id unknown. Keeps nobody
+ * from taking it meanwhile.
+ */
 pid_t hp_lock_holder(const char *path);
 
 #endif

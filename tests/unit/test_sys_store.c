@@ -232,6 +232,33 @@ static void lock_has_one_holder_who_is_named(void **state)
 	hp_lock_release(path, -1);
 }
 
+static void asking_for_the_holder_keeps_nobody_out(void **state)
+{
+	struct host *h = *state;
+	const char *path = path_of(h, "home.pid");
+	unsigned int refused = 0;
+	int fd, status;
+	pid_t asker;
+
+	assert_int_equal(hp_lock_take(path, &fd, NULL), HP_OK);
+	close(fd); /* the file stays */
+	asker = fork();
+	if (!asker)
+		for (;;)
+			(void)hp_lock_holder(path);
+	assert_true(asker > 0);
+	for (int i = 0; i < 2000; i++) {
+		enum hp_err err = hp_lock_take(path, &fd, NULL);
+
+		refused += err != HP_OK;
+		if (!err)
+			close(fd);
+	}
+	kill(asker, SIGKILL);
+	assert_int_equal(waitpid(asker, &status, 0), asker);
+	assert_int_equal(refused, 0);
+}
+
 static int stamp_cmp(const uint8_t *a, const uint8_t *b)
 {
 	return memcmp(a, b, 12);
@@ -667,6 +694,7 @@ int main(void)
 		ON_HOST(file_that_is_missing_or_no_file_is_told_apart),
 		ON_HOST(directories_are_for_the_owner_alone),
 		ON_HOST(lock_has_one_holder_who_is_named),
+		ON_HOST(asking_for_the_holder_keeps_nobody_out),
 		ON_HOST(timestamp_never_goes_back),
 		ON_HOST(timestamp_follows_the_clock_as_tai64n),
 		ON_HOST(timestamp_is_reserved_before_it_is_used),
