@@ -125,7 +125,10 @@ enum hp_err hp_fib_tx_set(struct hp_fib *fib, struct hp_fib_peer *peer,
 
 	if (!tx)
 		return HP_ERR_NOMEM;
+	old = atomic_load_explicit(&peer->tx, memory_order_relaxed);
 	atomic_init(&tx->session, session);
+	atomic_init(&tx->next, atomic_load_explicit(&old->next,
+						    memory_order_relaxed));
 	tx->path = *path;
 	old = atomic_exchange_explicit(&peer->tx, tx, memory_order_acq_rel);
 	hp_retire(&fib->retired, &old->retired, tx_release);
@@ -138,6 +141,15 @@ void hp_fib_tx_clear(struct hp_fib_peer *peer)
 						    memory_order_relaxed);
 
 	atomic_store_explicit(&tx->session, NULL, memory_order_release);
+	atomic_store_explicit(&tx->next, NULL, memory_order_release);
+}
+
+void hp_fib_tx_next(struct hp_fib_peer *peer, struct hp_session *next)
+{
+	struct hp_fib_tx *tx = atomic_load_explicit(&peer->tx,
+						    memory_order_relaxed);
+
+	atomic_store_explicit(&tx->next, next, memory_order_release);
 }
 
 static _Atomic(struct hp_session *) *bucket_of(const struct hp_fib *fib,

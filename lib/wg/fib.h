@@ -77,6 +77,7 @@ struct hp_stamps {
 struct hp_fib_tx {
 	struct hp_retired retired;
 	_Atomic(struct hp_session *) session;	/* NULL: none */
+	_Atomic(struct hp_session *) next;	/* instead, once confirmed */
 	struct hp_path path;		/* HP_AF_NONE: none */
 };
 
@@ -126,6 +127,11 @@ enum hp_err hp_fib_tx_set(struct hp_fib *fib, struct hp_fib_peer *peer,
 			  const struct hp_path *path) HP_MUST_CHECK;
 /* From now on @peer has no session to send on. */
 void hp_fib_tx_clear(struct hp_fib_peer *peer);
+/* Packets take @next from the moment that the peer has confirmed it, before the
+ * control thread hears of that: the answer to the packet that confirms must not
+ * be sealed with keys which the peer may have forgotten. NULL: none.
+ */
+void hp_fib_tx_next(struct hp_fib_peer *peer, struct hp_session *next);
 /* Takes @s from its maker; from now on its index receives. */
 void hp_fib_add(struct hp_fib *fib, struct hp_session *s);
 /* Takes @s out of the index and retires it. */

@@ -131,6 +131,17 @@ static struct hp_fib_peer *peer_of(struct hp_route_owner *owner)
 	return hp_container_of(owner, struct hp_fib_peer, owner);
 }
 
+static struct hp_session *session_of(struct hp_fib_tx *tx)
+{
+	struct hp_session *next = atomic_load_explicit(&tx->next,
+						       memory_order_acquire);
+
+	if (next && atomic_load_explicit(&next->confirmed,
+					 memory_order_relaxed))
+		return next;
+	return atomic_load_explicit(&tx->session, memory_order_acquire);
+}
+
 /* First half for one packet; true when @op and @slot wait for the engine. */
 static bool seal_begin(struct hp_forward *f, struct hp_fib_peer *peer,
 		       struct hp_pkt *p, struct hp_forward_out *out,
@@ -139,8 +150,7 @@ static bool seal_begin(struct hp_forward *f, struct hp_fib_peer *peer,
 {
 	struct hp_fib_tx *tx = atomic_load_explicit(&peer->tx,
 						    memory_order_acquire);
-	struct hp_session *s = atomic_load_explicit(&tx->session,
-						    memory_order_acquire);
+	struct hp_session *s = session_of(tx);
 	uint32_t mtu = atomic_load_explicit(&f->fib->mtu,
 					    memory_order_relaxed);
 	uint32_t text_len = p->len;

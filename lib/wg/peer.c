@@ -52,8 +52,16 @@ void hp_peer_stop_handshake(struct hp_wg_peer *peer)
 	peer->handshake.wanting = false;
 }
 
+static void set_next(struct hp_wg_peer *peer, struct hp_session *s)
+{
+	peer->next = s;
+	hp_fib_tx_next(peer->fib, s);
+}
+
 static void drop_session(struct hp_wg_peer *peer, struct hp_session **slot)
 {
+	if (slot == &peer->next)
+		hp_fib_tx_next(peer->fib, NULL);
 	if (*slot)
 		hp_fib_remove(peer->wg->fib, *slot);
 	*slot = NULL;
@@ -73,7 +81,7 @@ enum hp_err hp_peer_take_initiated(struct hp_wg_peer *peer,
 	if (peer->next) {
 		drop_session(peer, &peer->current);
 		peer->previous = peer->next;
-		peer->next = NULL;
+		set_next(peer, NULL);
 	} else {
 		peer->previous = peer->current;
 	}
@@ -87,7 +95,7 @@ void hp_peer_take_answered(struct hp_wg_peer *peer, struct hp_session *s)
 	hp_fib_add(peer->wg->fib, s);
 	drop_session(peer, &peer->previous);
 	drop_session(peer, &peer->next);
-	peer->next = s;
+	set_next(peer, s);
 	peer->keys_ns = s->birth_ns;
 }
 
@@ -126,7 +134,7 @@ void hp_peer_confirm(struct hp_wg_peer *peer, uint32_t local, uint64_t now_ns)
 	drop_session(peer, &peer->previous);
 	peer->previous = peer->current;
 	peer->current = s;
-	peer->next = NULL;
+	set_next(peer, NULL);
 	/* There are fresh keys: no answer to our own initiation is needed. */
 	hp_peer_stop_handshake(peer);
 	peer->handshake_ns = now_ns;

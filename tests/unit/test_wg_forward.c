@@ -268,6 +268,34 @@ static void answered_handshake_ends_our_own(void **state)
 	world_free(w);
 }
 
+/* The peer restarted, made new keys with us, and speaks first: our answer must
+ * be sealed with them, though the control thread has not heard of it yet.
+ */
+static void answer_to_the_first_packet_takes_the_new_session(void **state)
+{
+	struct world *w = meshed(10);
+	struct batch *b = batch_new();
+
+	(void)state;
+	hp_wg_peer_reset(w->node[0].peer[1]);
+	assert_int_equal(hp_wg_initiate(w->node[0].peer[1], w->now_ns), HP_OK);
+	w->node[0].mute = true; /* its keepalive is lost */
+	world_wait(w, 100 * HP_MS);
+	batch_packet(w, b, 0, 0, 1, 100);
+	out(w, b, 0, 1);
+	assert_int_equal(b->outs[0].verdict, HP_VERDICT_SEND);
+	in(w, b, 1, 1);
+	assert_int_equal(b->ins[0].verdict, HP_VERDICT_DELIVER);
+	assert_true(w->node[1].n_notices > 0); /* not given yet */
+	batch_packet(w, b, 0, 1, 0, 100);
+	out(w, b, 1, 1);
+	assert_int_equal(b->outs[0].verdict, HP_VERDICT_SEND);
+	in(w, b, 0, 1);
+	assert_int_equal(b->ins[0].verdict, HP_VERDICT_DELIVER);
+	free(b);
+	world_free(w);
+}
+
 static void retry_forgets_our_source_address(void **state)
 {
 	struct world *w = world_new(9, 2, true);
@@ -395,6 +423,8 @@ int main(void)
 		cmocka_unit_test(ipv6_travels_like_ipv4),
 		cmocka_unit_test(what_was_removed_waits_until_it_is_reclaimed),
 		cmocka_unit_test(answered_handshake_ends_our_own),
+		cmocka_unit_test(
+			answer_to_the_first_packet_takes_the_new_session),
 		cmocka_unit_test(retry_forgets_our_source_address),
 		cmocka_unit_test(control_thread_changes_all_under_a_data_thread),
 	};
