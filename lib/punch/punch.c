@@ -41,7 +41,8 @@
  * Upkeep of the path in use (active: data was sent in the last 45 s).
  *   heartbeat   a request every 3 s while active, else 25 s after anything was
  *               sent over it, for the NAT (the relay's channel: 100 s)
- *   silence     sent, and nothing heard for 1 s -> check
+ *   silence     sent, and nothing heard for 1 s -> check; three heartbeats
+ *               unanswered, whatever data is heard -> strict check
  *   check       a request at once and every 100 ms (or 5/4 round trips); an
  *               answer ends it (one that says IN_USE, when we control), and
  *               unless it is strict, anything heard; after 0.5 s (or 3 of
@@ -295,6 +296,13 @@ static void beat(struct hp_punch *p, size_t i, uint64_t now_ns)
 	struct hp_track *t = &p->paths.track[i];
 
 	hp_track_expire(t, now_ns);
+	/* What is heard may come by another way, when the peer's address has
+	 * changed, while nothing of ours arrives by this one.
+	 */
+	if (i && i == p->use && hp_track_is_mute(t, false)) {
+		start_check(p, true, now_ns);
+		return;
+	}
 	if (i != p->use && hp_track_is_mute(t, is_left(p, i))) {
 		hp_track_fail(t);
 		if (is_left(p, i)) {
