@@ -24,6 +24,10 @@ struct run {
 	struct sim_world w;
 	struct scenario sc;
 	struct watch watch;
+	/* Its router was poisoned toward the server, perhaps, which sends to
+	 * the new address at once: how the server sees it says nothing then.
+	 */
+	bool misled[WORLD_NODES];
 };
 
 /* ---- pairs ------------------------------------------------------------- */
@@ -84,7 +88,7 @@ static bool is_settled(struct run *r, unsigned int i, unsigned int k,
 	if (!is_connected(r, i, k, since_ns))
 		return false;
 	/* He is faster than the original, and makes a path look lossy. */
-	if (r->sc.stranger)
+	if (r->sc.stranger || r->misled[i] || r->misled[k])
 		return true;
 	return s == HP_PEER_DIRECT || theory(r, i, k) != ORACLE_DIRECT;
 }
@@ -208,6 +212,7 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 			 150 + 8 * at + e->node);
 		if (top_nat(p))
 			sim_nat_renumber(top_nat(p), ip);
+		r->misled[e->node] |= p->kind->home && p->kind->home->poison;
 		break;
 	case EVENT_RESTART:
 		sim_world_restart(p->node);
@@ -278,6 +283,7 @@ void run_seed(uint64_t seed, FILE *trace, struct run_result *out)
 {
 	static struct run r;
 
+	memset(r.misled, 0, sizeof(r.misled));
 	scenario_draw(&r.sc, seed);
 	build(&r, seed, trace);
 	if (trace)
