@@ -210,8 +210,8 @@ if command -v perl >/dev/null; then
 	echo 4711 >"$top/bob/run/work.pid"
 	perl -MFcntl=:DEFAULT,SEEK_SET -e '
 		open(my $f, "+<", $ARGV[0]) or die;
-		fcntl($f, F_SETLK, pack("s!s!x![q]qqi", F_WRLCK, SEEK_SET,
-					0, 0, 0)) or die;
+		my $lock = pack("s!s!x![q]qqi", F_WRLCK, SEEK_SET, 0, 0, 0);
+		fcntl($f, F_SETLK, $lock) or die;
 		open(my $t, ">", "$ARGV[0].taken") or die;
 		sleep 30' "$top/bob/run/work.pid" &
 	holder=$!
