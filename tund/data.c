@@ -200,22 +200,6 @@ static void from_tun(struct data *d, uint64_t now_ns)
 
 /* ---- in ----------------------------------------------------------------- */
 
-/* Is it WireGuard data, bare or behind a relay header? Then the header comes
- * off. All else is left as it came.
- */
-static bool is_data(struct hp_pkt *p, struct hp_path *from)
-{
-	enum hp_datagram kind = hp_datagram_kind(p->data, p->len);
-
-	if (kind != HP_DGRAM_RELAY)
-		return kind == HP_DGRAM_WG_DATA;
-	if (p->len < HP_RELAY_HEAD ||
-	    hp_datagram_kind(p->data + HP_RELAY_HEAD, p->len - HP_RELAY_HEAD) !=
-		    HP_DGRAM_WG_DATA)
-		return false;
-	return hp_relay_pull(p, &from->channel) == HP_OK;
-}
-
 /* Writes the packets of a group in one piece. */
 static void write_group(struct data *d, const struct hp_group *g)
 {
@@ -298,7 +282,8 @@ static size_t cut_in(struct data *d, size_t buf, size_t n, uint64_t now_ns)
 			(void)hp_pkt_trim(p, size);
 		(void)hp_pkt_pull(&rest, p->len);
 		d->from[n] = d->buf_from[buf];
-		if (!is_data(p, &d->from[n])) {
+		if (!hp_datagram_is_data(p, d->cfg.relayed,
+					 &d->from[n].channel)) {
 			to_control(d, QUEUE_DATAGRAM, &d->from[n], p);
 			continue;
 		}

@@ -26,6 +26,7 @@ struct tun;
  *          data_start()
  * @fib:    where packets go
  * @queue:  to the control thread
+ * @relayed: data may come behind a relay header, too
  * @engine: cipher
  * @offload: send datagrams joined, where the kernel can cut them
  */
@@ -34,6 +35,7 @@ struct data_cfg {
 	struct hp_udp *udp;
 	struct hp_fib *fib;
 	struct queue *queue;
+	bool relayed;
 	enum hp_aead_engine engine;
 	bool offload;
 };

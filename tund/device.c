@@ -214,7 +214,7 @@ void device_free(struct device *d)
 	free(d);
 }
 
-enum hp_err device_start(struct device *d, struct hp_wg *wg,
+enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 			 const struct device_ops *ops, void *ctx,
 			 struct hp_fault *f)
 {
@@ -223,6 +223,7 @@ enum hp_err device_start(struct device *d, struct hp_wg *wg,
 		.udp = &d->udp,
 		.fib = hp_wg_fib(wg),
 		.queue = d->queue,
+		.relayed = relayed,
 		.engine = HP_AEAD_AUTO,
 		.offload = d->offload,
 	};

@@ -56,8 +56,10 @@ void device_free(struct device *d);
 
 /* Starts the data thread on the FIB of @wg, which must outlive it. It inherits
  * the rights of the caller. @ops are called with @ctx from now on.
+ * @relayed: take data from behind a relay header, too; else such a datagram is
+ * handed over as it came.
  */
-enum hp_err device_start(struct device *d, struct hp_wg *wg,
+enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 			 const struct device_ops *ops, void *ctx,
 			 struct hp_fault *f) HP_MUST_CHECK;
 /* Ends the data thread, so that its engine may be freed. */

@@ -630,7 +630,8 @@ static enum hp_err begin(struct netmode *m, struct hp_fault *f)
 		return err;
 	if (sandbox_enter())
 		log_warn(m->log, "cannot give up rights: %s", strerror(errno));
-	return device_start(m->device, hp_node_wg(m->node), &device_ops, m, f);
+	return device_start(m->device, hp_node_wg(m->node), true, &device_ops,
+			    m, f);
 }
 
 static void serve(struct netmode *m)

@@ -107,7 +107,7 @@ static void on_datagram(void *ctx, const struct hp_path *from,
 {
 	struct plain *p = ctx;
 
-	/* Counted by the engine; nothing to add. */
+	/* Counted by the engine, as is what is not of WireGuard. */
 	(void)hp_wg_rx(p->wg, from, pkt, now_ns);
 }
 
@@ -258,7 +258,7 @@ static enum hp_err begin(struct plain *p, const char *ifname, bool offload,
 		return err;
 	if (sandbox_enter())
 		log_warn(p->log, "cannot give up rights: %s", strerror(errno));
-	return device_start(p->device, p->wg, &device_ops, p, f);
+	return device_start(p->device, p->wg, false, &device_ops, p, f);
 }
 
 static void end(struct plain *p)

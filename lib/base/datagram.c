@@ -63,3 +63,16 @@ enum hp_err hp_relay_pull(struct hp_pkt *p, uint32_t *channel)
 	*channel = c;
 	return HP_OK;
 }
+
+bool hp_datagram_is_data(struct hp_pkt *p, bool relayed, uint32_t *channel)
+{
+	enum hp_datagram kind = hp_datagram_kind(p->data, p->len);
+
+	if (kind != HP_DGRAM_RELAY)
+		return kind == HP_DGRAM_WG_DATA;
+	if (!relayed || p->len < HP_RELAY_HEAD ||
+	    hp_datagram_kind(p->data + HP_RELAY_HEAD, p->len - HP_RELAY_HEAD) !=
+		    HP_DGRAM_WG_DATA)
+		return false;
+	return hp_relay_pull(p, channel) == HP_OK;
+}

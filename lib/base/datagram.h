@@ -7,6 +7,7 @@
 #ifndef HP_BASE_DATAGRAM_H
 #define HP_BASE_DATAGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,5 +53,10 @@ enum hp_err hp_relay_push(struct hp_pkt *p, uint32_t channel) HP_MUST_CHECK;
  * HP_ERR_TYPE leave @p as it was.
  */
 enum hp_err hp_relay_pull(struct hp_pkt *p, uint32_t *channel) HP_MUST_CHECK;
+
+/* Is it WireGuard data, bare or (when @relayed) behind a relay header? Then the
+ * header comes off and *@channel is set. All else is left as it came.
+ */
+bool hp_datagram_is_data(struct hp_pkt *p, bool relayed, uint32_t *channel);
 
 #endif

@@ -10,8 +10,10 @@
 #include "base/addr.h"
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "base/datagram.h"
 #include "base/heap.h"
 #include "base/key.h"
+#include "base/pkt.h"
 #include "base/rng.h"
 
 static void addr_text_and_parse_round_trip(void **state)
@@ -229,6 +231,28 @@ static void heap_gives_timers_in_order_of_deadline(void **state)
 	hp_heap_free(&h);
 }
 
+static void relayed_data_is_data_only_where_relays_are_known(void **state)
+{
+	uint8_t buf[128] = { 0 };
+	struct hp_pkt p = hp_pkt_of(buf, sizeof(buf), 32, 32);
+	uint32_t channel = 0;
+
+	(void)state;
+	p.data[0] = 4; /* WireGuard data */
+	assert_true(hp_datagram_is_data(&p, false, &channel));
+	assert_int_equal(hp_relay_push(&p, 7), HP_OK);
+	assert_false(hp_datagram_is_data(&p, false, &channel));
+	assert_int_equal(p.len, 32 + HP_RELAY_HEAD);
+	assert_int_equal(channel, 0);
+	assert_true(hp_datagram_is_data(&p, true, &channel));
+	assert_int_equal(p.len, 32);
+	assert_int_equal(channel, 7);
+	p.data[0] = 1; /* a handshake stays wrapped */
+	assert_int_equal(hp_relay_push(&p, 7), HP_OK);
+	assert_false(hp_datagram_is_data(&p, true, &channel));
+	assert_int_equal(p.len, 32 + HP_RELAY_HEAD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +265,8 @@ int main(void)
 		cmocka_unit_test(dh_refuses_points_of_low_order),
 		cmocka_unit_test(box_opens_only_what_was_sealed),
 		cmocka_unit_test(heap_gives_timers_in_order_of_deadline),
+		cmocka_unit_test(
+			relayed_data_is_data_only_where_relays_are_known),
 	};
 
 	if (hp_crypto_init() != HP_OK)
