@@ -150,7 +150,7 @@ lost() {
 # REKEY_AFTER_TIME is 120 s: a session older than that is replaced, and no
 # packet is lost for it.
 case_rekeys_by_itself_after_two_minutes() {
-	[ -n "${LONG:-}" ] || skip "takes 130 s; LONG=1 runs it"
+	[ -n "${LONG:-}" ] || skip "takes 130 s; LONG=1 and make check run it"
 	two_ends
 	knows carol dora 2
 	knows dora carol 1 endpoint $CAROL4:51820
