@@ -8,9 +8,9 @@
 #define HP_MEET_CLIENT_IMPL_H
 
 #include "base/heap.h"
+#include "base/table.h"
 #include "meet/client.h"
 #include "meet/stun.h"
-#include "meet/table.h"
 
 /* Calls remembered, so that a repeated introduction is one event. */
 #define MC_CALLS 64

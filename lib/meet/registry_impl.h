@@ -16,8 +16,8 @@
 
 #include "base/crypto.h"
 #include "base/heap.h"
+#include "base/table.h"
 #include "meet/registry.h"
-#include "meet/table.h"
 #include "meet/wire.h"
 
 #define RG_KEY_LEN 16

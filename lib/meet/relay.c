@@ -6,8 +6,8 @@
 
 #include "base/heap.h"
 #include "base/time.h"
+#include "base/table.h"
 #include "meet/limit.h"
-#include "meet/table.h"
 
 /* A channel can save up this much of its rate, and at least this many bytes:
  * a send buffer's worth of full packets.

@@ -15,10 +15,8 @@
 #ifndef HP_WG_PEER_H
 #define HP_WG_PEER_H
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "base/heap.h"
+#include "base/table.h"
 #include "wg/cookie.h"
 #include "wg/device.h"
 #include "wg/fib.h"
