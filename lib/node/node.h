@@ -100,6 +100,15 @@ struct hp_node_event {
  *             hp_node_rx(), that is, without a data thread)
  * @event:     see struct hp_node_event; must not call back into the node
  * @timestamp: strictly increasing TAI64N, also across restarts
+ * @open:      opens one more UDP socket (both families) with a port of the
+ *             system's choice; @sock: its number for hp_path.sock, from 1.
+ *             Datagrams that reach it come with that number. HP_ERR_FULL: no
+ *             more (the limit of descriptors), HP_ERR_IO.
+ * @close:     closes it; no path uses it any more
+ * @rebind:    moves the main socket (0) to a fresh port, which it gives, unless
+ *             the user fixed the port: HP_ERR_STATE
+ *
+ * The last three may be NULL: methods that need more sockets are off then.
  */
 struct hp_node_ops {
 	void (*send)(void *ctx, const struct hp_path *path, int ttl,
@@ -107,6 +116,9 @@ struct hp_node_ops {
 	void (*deliver)(void *ctx, const char *peer, struct hp_pkt *inner);
 	void (*event)(void *ctx, const struct hp_node_event *ev);
 	void (*timestamp)(void *ctx, uint8_t out[12]);
+	enum hp_err (*open)(void *ctx, uint32_t *sock);
+	void (*close)(void *ctx, uint32_t sock);
+	enum hp_err (*rebind)(void *ctx, uint16_t *port);
 };
 
 /* A rendezvous server: what the user wrote, and what it resolved to. */
