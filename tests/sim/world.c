@@ -90,15 +90,92 @@ void sim_world_server_stop(struct sim_world *w)
 	w->registry = NULL;
 }
 
+/* ---- sockets of a node ------------------------------------------------ */
+
+/* As Linux chooses them. */
+#define EPHEMERAL_FIRST 32768
+#define EPHEMERAL_COUNT 28232
+
+/* The number of the socket at @port; false: there is none. */
+static bool sock_at(const struct sim_world_node *x, uint16_t port,
+		    uint32_t *sock)
+{
+	unsigned int left = x->n_extra;
+
+	*sock = 0;
+	if (port == x->port)
+		return true;
+	for (unsigned int i = 0; left && i < WORLD_SOCKS; i++) {
+		left -= x->extra[i] != 0;
+		*sock = i + 1;
+		if (x->extra[i] == port)
+			return true;
+	}
+	return false;
+}
+
+static uint16_t port_free(const struct sim_world_node *x)
+{
+	uint16_t port;
+	uint32_t sock;
+
+	do
+		port = (uint16_t)(EPHEMERAL_FIRST +
+				  hp_rng_below(sim_rng(x->world->sim),
+					       EPHEMERAL_COUNT));
+	while (sock_at(x, port, &sock));
+	return port;
+}
+
+/* The lowest number that is free, as a system gives its descriptors. */
+static enum hp_err node_open(void *ctx, uint32_t *sock)
+{
+	struct sim_world_node *x = ctx;
+	uint32_t i = 0;
+
+	while (i < WORLD_SOCKS && x->extra[i])
+		i++;
+	if (i == WORLD_SOCKS)
+		return HP_ERR_FULL;
+	x->extra[i] = port_free(x);
+	x->n_extra++;
+	if (x->n_extra > x->most_extra)
+		x->most_extra = x->n_extra;
+	*sock = i + 1;
+	return HP_OK;
+}
+
+static void node_close(void *ctx, uint32_t sock)
+{
+	struct sim_world_node *x = ctx;
+
+	assert(sock && sock <= WORLD_SOCKS && x->extra[sock - 1]);
+	x->extra[sock - 1] = 0;
+	x->n_extra--;
+}
+
+static enum hp_err node_rebind(void *ctx, uint16_t *port)
+{
+	struct sim_world_node *x = ctx;
+
+	if (x->fixed)
+		return HP_ERR_STATE;
+	x->port = port_free(x);
+	*port = x->port;
+	return HP_OK;
+}
+
 /* ---- nodes ------------------------------------------------------------ */
 
 static void node_out(void *ctx, const struct hp_path *path, int ttl,
 		     const uint8_t *buf, size_t len)
 {
 	struct sim_world_node *x = ctx;
+	uint16_t port = path->sock ? x->extra[path->sock - 1] : x->port;
 
+	assert(port);
 	x->sent++;
-	if (!sim_send(x->host, x->port, &path->remote, ttl, buf, len))
+	if (!sim_send(x->host, port, &path->remote, ttl, buf, len))
 		hp_node_send_failed(x->node, path, ENETUNREACH,
 				    sim_now(x->world->sim));
 }
@@ -169,6 +246,9 @@ static const struct hp_node_ops node_ops = {
 	.deliver = node_deliver,
 	.event = node_saw,
 	.timestamp = node_stamp,
+	.open = node_open,
+	.close = node_close,
+	.rebind = node_rebind,
 };
 
 static void node_recv(void *ctx, const struct hp_addr *from,
@@ -178,7 +258,8 @@ static void node_recv(void *ctx, const struct hp_addr *from,
 	struct hp_path path = { .remote = *from };
 	struct hp_pkt pkt = hp_pkt_of(buf, len, 0, len);
 
-	(void)to;
+	if (!sock_at(x, to->port, &path.sock))
+		return;
 	hp_node_rx(x->node, &path, &pkt, sim_now(x->world->sim));
 }
 
@@ -286,6 +367,7 @@ struct sim_world_node *sim_world_join(struct sim_world *w, const char *name,
 	assert(w->n_nodes < WORLD_NODES);
 	x->world = w;
 	x->port = site->port;
+	x->fixed = site->fixed;
 	x->host = sim_host_new(w->sim, site->nat, site->ip4,
 			       site->nat ? NULL : site->link);
 	if (site->nat && site->link)
@@ -302,6 +384,8 @@ void sim_world_kill(struct sim_world_node *x)
 	sim_host_run(x->host, NULL);
 	hp_node_free(x->node);
 	x->node = NULL;
+	memset(x->extra, 0, sizeof(x->extra));
+	x->n_extra = 0;
 }
 
 void sim_world_restart(struct sim_world_node *x)

@@ -14,6 +14,8 @@
 
 #define WORLD_PORT 41641
 #define WORLD_NODES 8
+/* Sockets of a node beside its main one. */
+#define WORLD_SOCKS 512
 #define WORLD_SERVER "203.0.113.1"
 #define WORLD_SERVER6 "2001:db8:1::1"
 /* Inner packets from one node to another that are told apart. */
@@ -34,7 +36,11 @@ struct sim_stream {
 struct sim_world_node {
 	struct sim_world *world;
 	struct sim_host *host;
-	uint16_t port;
+	uint16_t port;		/* of the main socket */
+	bool fixed;		/* the user chose it: it never changes */
+	uint16_t extra[WORLD_SOCKS]; /* ports of socket 1 .., 0: closed */
+	unsigned int n_extra;
+	unsigned int most_extra; /* ever open at once */
 	unsigned int runs;	/* how often it was started */
 	struct hp_identity id;
 	struct hp_node *node;
@@ -75,6 +81,7 @@ struct sim_world {
  * @ip4, @ip6: its addresses; either may be NULL
  * @link: of its site: of the NAT, when there is one; NULL: as it is
  * @port: UDP
+ * @fixed: the node may not change it
  */
 struct sim_site {
 	struct sim_nat *nat;
@@ -82,6 +89,7 @@ struct sim_site {
 	const char *ip6;
 	const struct sim_link *link;
 	uint16_t port;
+	bool fixed;
 };
 
 /* @seed drives everything. @relay: the server relays. */
