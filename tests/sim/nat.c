@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Mappings and filters of one NAT or firewall. */
+#include "../sim/nat.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
-#include "../sim/net_impl.h"
+#include "base/time.h"
 
 #define PORT_FIRST 1024
 #define PORT_COUNT (65536 - PORT_FIRST)
@@ -29,39 +30,49 @@ struct mapping {
 	struct mapping *next;
 };
 
-struct sim_nat *sim_nat_new(struct sim *s, const struct sim_nat_config *cfg,
-			    struct sim_nat *outside, const char *external_ip)
+struct nat {
+	struct sim_nat_config cfg;
+	struct hp_addr external;
+	const struct hp_rng *rng;
+	struct mapping *mappings;
+	uint16_t next_port;
+};
+
+struct nat *nat_new(const struct sim_nat_config *cfg,
+		    const struct hp_addr *external, const struct hp_rng *rng)
 {
-	struct sim_nat *n = calloc(1, sizeof(*n));
+	struct nat *n = calloc(1, sizeof(*n));
 
 	assert(n);
-	n->sim = s;
 	n->cfg = *cfg;
-	n->outside = outside;
-	if (external_ip)
-		n->external = sim_ip_of(external_ip);
-	n->next_port = (uint16_t)(PORT_FIRST + hp_rng_below(&s->rng, 30000));
-	n->next = s->nats;
-	s->nats = n;
+	n->external = *external;
+	n->rng = rng;
+	n->next_port = (uint16_t)(PORT_FIRST + hp_rng_below(rng, 30000));
 	return n;
 }
 
-void sim_nat_link(struct sim_nat *n, const struct sim_link *link)
+void nat_free(struct nat *n)
 {
-	n->link = *link;
+	nat_flush(n);
+	free(n);
 }
 
-const struct sim_nat_config *sim_nat_config(const struct sim_nat *n)
+const struct sim_nat_config *nat_config(const struct nat *n)
 {
 	return &n->cfg;
 }
 
-struct sim_nat *sim_nat_outside(const struct sim_nat *n)
+const struct hp_addr *nat_external(const struct nat *n)
 {
-	return n->outside;
+	return &n->external;
 }
 
-void sim_nat_flush(struct sim_nat *n)
+bool nat_translates(const struct nat *n, enum hp_family family)
+{
+	return family == HP_AF_4 && n->cfg.mapping != SIM_ROUTED;
+}
+
+void nat_flush(struct nat *n)
 {
 	struct mapping *m;
 
@@ -72,29 +83,29 @@ void sim_nat_flush(struct sim_nat *n)
 	}
 }
 
-void sim_nat_renumber(struct sim_nat *n, const char *external_ip)
+void nat_renumber(struct nat *n, const struct hp_addr *external)
 {
-	sim_nat_flush(n);
-	n->external = sim_ip_of(external_ip);
+	nat_flush(n);
+	n->external = *external;
 }
 
-static bool is_over(const struct sim_nat *n, const struct mapping *m,
-		    uint64_t used_ns)
+static bool is_over(const struct nat *n, const struct mapping *m,
+		    uint64_t used_ns, uint64_t now_ns)
 {
 	uint64_t life = n->cfg.lifetime_ns;
 
 	if (n->cfg.ports == SIM_OVERLOAD && !m->answered &&
 	    (!life || life > UNANSWERED_NS))
 		life = UNANSWERED_NS;
-	return life && n->sim->now_ns > used_ns + life;
+	return life && now_ns > used_ns + life;
 }
 
-static void expire(struct sim_nat *n)
+static void expire(struct nat *n, uint64_t now_ns)
 {
 	for (struct mapping **at = &n->mappings; *at;) {
 		struct mapping *m = *at;
 
-		if (!is_over(n, m, m->used_ns)) {
+		if (!is_over(n, m, m->used_ns, now_ns)) {
 			at = &m->next;
 			continue;
 		}
@@ -104,18 +115,18 @@ static void expire(struct sim_nat *n)
 	}
 }
 
-size_t sim_nat_count(struct sim_nat *n)
+size_t nat_count(struct nat *n, uint64_t now_ns)
 {
 	size_t count = 0;
 
-	expire(n);
+	expire(n, now_ns);
 	for (const struct mapping *m = n->mappings; m; m = m->next)
 		count += !m->poisoned;
 	return count;
 }
 
 /* What of @remote the NAT's kind of mapping looks at. */
-static struct hp_addr mapping_key(const struct sim_nat *n,
+static struct hp_addr mapping_key(const struct nat *n,
 				  const struct hp_addr *remote)
 {
 	struct hp_addr key = *remote;
@@ -133,7 +144,7 @@ static struct hp_addr mapping_key(const struct sim_nat *n,
 	return key;
 }
 
-static bool port_taken(const struct sim_nat *n, uint16_t port,
+static bool port_taken(const struct nat *n, uint16_t port,
 		       const struct hp_addr *remote)
 {
 	bool flows = n->cfg.ports == SIM_OVERLOAD;
@@ -147,13 +158,13 @@ static bool port_taken(const struct sim_nat *n, uint16_t port,
 	return false;
 }
 
-static uint16_t port_random(struct sim_nat *n, uint32_t first, uint32_t count)
+static uint16_t port_random(struct nat *n, uint32_t first, uint32_t count)
 {
-	return (uint16_t)(first + hp_rng_below(&n->sim->rng, count));
+	return (uint16_t)(first + hp_rng_below(n->rng, count));
 }
 
 /* A subscriber's block follows from its address. */
-static uint16_t port_in_block(struct sim_nat *n, const struct hp_addr *inner)
+static uint16_t port_in_block(struct nat *n, const struct hp_addr *inner)
 {
 	uint32_t size = n->cfg.block;
 	uint32_t which = (inner->ip[2] * 256u + inner->ip[3]) * 7;
@@ -162,7 +173,7 @@ static uint16_t port_in_block(struct sim_nat *n, const struct hp_addr *inner)
 			   size);
 }
 
-static uint16_t port_next(struct sim_nat *n)
+static uint16_t port_next(struct nat *n)
 {
 	n->next_port = (uint16_t)(n->next_port +
 				  (n->cfg.stride ? n->cfg.stride : 1));
@@ -172,7 +183,7 @@ static uint16_t port_next(struct sim_nat *n)
 }
 
 /* 0: none is free, or none was found. */
-static uint16_t port_choose(struct sim_nat *n, const struct hp_addr *inner,
+static uint16_t port_choose(struct nat *n, const struct hp_addr *inner,
 			    const struct hp_addr *remote)
 {
 	for (unsigned int tries = 0; tries < 4096; tries++) {
@@ -200,9 +211,10 @@ static uint16_t port_choose(struct sim_nat *n, const struct hp_addr *inner,
 	return 0;
 }
 
-static struct mapping *mapping_add(struct sim_nat *n,
+static struct mapping *mapping_add(struct nat *n,
 				   const struct hp_addr *inner,
-				   const struct hp_addr *remote, uint16_t port)
+				   const struct hp_addr *remote, uint16_t port,
+				   uint64_t now_ns)
 {
 	struct mapping *m = calloc(1, sizeof(*m));
 
@@ -210,7 +222,7 @@ static struct mapping *mapping_add(struct sim_nat *n,
 	m->inner = *inner;
 	m->remote = *remote;
 	m->port = port;
-	m->used_ns = n->sim->now_ns;
+	m->used_ns = now_ns;
 	m->next = n->mappings;
 	n->mappings = m;
 	return m;
@@ -231,8 +243,8 @@ static void mapping_sent(struct mapping *m, const struct hp_addr *to,
 	m->sent[m->n_sent++] = (struct sent){ *to, now_ns };
 }
 
-enum sim_fate nat_out(struct sim_nat *n, struct hp_addr *from,
-		      const struct hp_addr *remote)
+bool nat_out(struct nat *n, struct hp_addr *from, const struct hp_addr *remote,
+	     uint64_t now_ns)
 {
 	bool routed = !nat_translates(n, remote->family);
 	struct hp_addr key = { 0 };
@@ -241,7 +253,7 @@ enum sim_fate nat_out(struct sim_nat *n, struct hp_addr *from,
 
 	if (!routed)
 		key = mapping_key(n, remote);
-	expire(n);
+	expire(n, now_ns);
 	for (m = n->mappings; m; m = m->next)
 		if (!m->poisoned && hp_addr_eq(&m->inner, from) &&
 		    hp_addr_eq(&m->remote, &key))
@@ -250,20 +262,20 @@ enum sim_fate nat_out(struct sim_nat *n, struct hp_addr *from,
 		if (!routed)
 			port = port_choose(n, from, &key);
 		if (!port)
-			return SIM_NO_PORT;
-		m = mapping_add(n, from, &key, port);
+			return false;
+		m = mapping_add(n, from, &key, port, now_ns);
 		m->routed = routed;
 	}
-	mapping_sent(m, remote, n->sim->now_ns);
+	mapping_sent(m, remote, now_ns);
 	if (routed)
-		return SIM_ARRIVED;
+		return true;
 	*from = n->external;
 	from->port = m->port;
-	return SIM_ARRIVED;
+	return true;
 }
 
-static bool filter_passes(const struct sim_nat *n, const struct mapping *m,
-			  const struct hp_addr *from)
+static bool filter_passes(const struct nat *n, const struct mapping *m,
+			  const struct hp_addr *from, uint64_t now_ns)
 {
 	enum sim_filtering f = from->family == HP_AF_6 ? n->cfg.filtering6 :
 							 n->cfg.filtering;
@@ -271,7 +283,7 @@ static bool filter_passes(const struct sim_nat *n, const struct mapping *m,
 	if (f == SIM_EIF)
 		return true;
 	for (size_t i = 0; i < m->n_sent; i++) {
-		if (is_over(n, m, m->sent[i].used_ns))
+		if (is_over(n, m, m->sent[i].used_ns, now_ns))
 			continue;
 		if (hp_addr_eq(&m->sent[i].to, from) ||
 		    (f == SIM_ADF && hp_addr_same_ip(&m->sent[i].to, from)))
@@ -281,39 +293,39 @@ static bool filter_passes(const struct sim_nat *n, const struct mapping *m,
 }
 
 /* What arrived for the router itself: Linux remembers the flow. */
-static void poison(struct sim_nat *n, const struct hp_addr *from,
-		   uint16_t port)
+static void poison(struct nat *n, const struct hp_addr *from, uint16_t port,
+		   uint64_t now_ns)
 {
 	for (struct mapping *m = n->mappings; m; m = m->next) {
 		if (m->port != port || !hp_addr_eq(&m->remote, from))
 			continue;
 		if (m->poisoned)
-			m->used_ns = n->sim->now_ns;
+			m->used_ns = now_ns;
 		return;
 	}
-	mapping_add(n, &n->external, from, port)->poisoned = true;
+	mapping_add(n, &n->external, from, port, now_ns)->poisoned = true;
 }
 
-enum sim_fate nat_in(struct sim_nat *n, const struct hp_addr *from,
-		     struct hp_addr *to)
+bool nat_in(struct nat *n, const struct hp_addr *from, struct hp_addr *to,
+	    uint64_t now_ns)
 {
 	bool routed = !nat_translates(n, to->family);
 
 	/* Nothing is kept of what is not filtered. */
 	if (routed && to->family == HP_AF_6 && n->cfg.filtering6 == SIM_EIF)
-		return SIM_ARRIVED;
-	expire(n);
+		return true;
+	expire(n, now_ns);
 	for (struct mapping *m = n->mappings; m; m = m->next) {
 		if (m->poisoned || m->routed != routed ||
 		    (routed ? !hp_addr_eq(&m->inner, to) :
 			      m->port != to->port) ||
-		    !filter_passes(n, m, from))
+		    !filter_passes(n, m, from, now_ns))
 			continue;
 		m->answered = true;
 		*to = m->inner;
-		return SIM_ARRIVED;
+		return true;
 	}
 	if (n->cfg.poison && !routed)
-		poison(n, from, to->port);
-	return SIM_FILTERED;
+		poison(n, from, to->port, now_ns);
+	return false;
 }

@@ -5,9 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../sim/net_impl.h"
+#include "base/heap.h"
 
 #define DEFAULT_TTL 64
+
+struct sim_nat {
+	struct sim *sim;
+	struct nat *nat;
+	struct sim_nat *outside;
+	struct sim_link link;
+	struct sim_nat *next;
+};
+
+struct sim_host {
+	struct sim *sim;
+	struct sim_nat *behind;
+	struct hp_addr addr[2];	/* IPv4, IPv6 */
+	struct sim_link link;
+	struct sim_program program;
+	bool running;
+	bool down;
+	uint64_t received;
+	struct sim_host *next;
+};
+
+struct sim {
+	uint64_t now_ns;
+	uint64_t seq;
+	uint64_t n_sent;
+	unsigned int hops;
+	struct hp_heap flights;
+	struct hp_rng_seeded seeded;
+	struct hp_rng rng;
+	struct sim_nat *nats;
+	struct sim_host *hosts;
+	sim_see_fn *see;
+	void *see_ctx;
+};
 
 /* A datagram under way. What happens when its time comes: it gets to @host, or
  * to @nat, from inside (@up) or from outside.
@@ -48,7 +82,7 @@ void sim_free(struct sim *s)
 	hp_heap_free(&s->flights);
 	while ((n = s->nats)) {
 		s->nats = n->next;
-		sim_nat_flush(n);
+		nat_free(n->nat);
 		free(n);
 	}
 	while ((h = s->hosts)) {
@@ -79,7 +113,7 @@ void sim_observe(struct sim *s, sim_see_fn *see, void *ctx)
 	s->see_ctx = ctx;
 }
 
-struct hp_addr sim_ip_of(const char *text)
+static struct hp_addr ip_of(const char *text)
 {
 	struct hp_addr a;
 	enum hp_err err = hp_addr_parse(text, 0, &a, NULL);
@@ -87,6 +121,55 @@ struct hp_addr sim_ip_of(const char *text)
 	assert(err == HP_OK);
 	(void)err;
 	return a;
+}
+
+struct sim_nat *sim_nat_new(struct sim *s, const struct sim_nat_config *cfg,
+			    struct sim_nat *outside, const char *external_ip)
+{
+	struct sim_nat *n = calloc(1, sizeof(*n));
+	struct hp_addr external = { 0 };
+
+	assert(n);
+	if (external_ip)
+		external = ip_of(external_ip);
+	n->sim = s;
+	n->nat = nat_new(cfg, &external, &s->rng);
+	n->outside = outside;
+	n->next = s->nats;
+	s->nats = n;
+	return n;
+}
+
+void sim_nat_link(struct sim_nat *n, const struct sim_link *link)
+{
+	n->link = *link;
+}
+
+const struct sim_nat_config *sim_nat_config(const struct sim_nat *n)
+{
+	return nat_config(n->nat);
+}
+
+struct sim_nat *sim_nat_outside(const struct sim_nat *n)
+{
+	return n->outside;
+}
+
+void sim_nat_flush(struct sim_nat *n)
+{
+	nat_flush(n->nat);
+}
+
+void sim_nat_renumber(struct sim_nat *n, const char *external_ip)
+{
+	struct hp_addr external = ip_of(external_ip);
+
+	nat_renumber(n->nat, &external);
+}
+
+size_t sim_nat_count(struct sim_nat *n)
+{
+	return nat_count(n->nat, n->sim->now_ns);
 }
 
 struct sim_host *sim_host_new(struct sim *s, struct sim_nat *behind,
@@ -120,7 +203,7 @@ void sim_host_down(struct sim_host *h, bool down)
 
 void sim_host_renumber(struct sim_host *h, const char *ip)
 {
-	struct hp_addr a = sim_ip_of(ip);
+	struct hp_addr a = ip_of(ip);
 
 	h->addr[a.family == HP_AF_6] = a;
 }
@@ -173,9 +256,9 @@ static struct sim_nat *routed_to(struct sim_nat *net, const struct sim_host *h,
 {
 	struct sim_nat *r = h->behind;
 
-	while (r && !nat_translates(r, family) && r->outside != net)
+	while (r && !nat_translates(r->nat, family) && r->outside != net)
 		r = r->outside;
-	return r && !nat_translates(r, family) ? r : NULL;
+	return r && !nat_translates(r->nat, family) ? r : NULL;
 }
 
 static struct sim_nat *nat_at(struct sim *s, struct sim_nat *net,
@@ -184,8 +267,8 @@ static struct sim_nat *nat_at(struct sim *s, struct sim_nat *net,
 	struct sim_nat *r = NULL;
 
 	for (struct sim_nat *n = s->nats; n; n = n->next)
-		if (n->outside == net && nat_translates(n, to->family) &&
-		    hp_addr_same_ip(&n->external, to))
+		if (n->outside == net && nat_translates(n->nat, to->family) &&
+		    hp_addr_same_ip(nat_external(n->nat), to))
 			return n;
 	for (struct sim_host *h = s->hosts; h && !r; h = h->next)
 		if (host_has(h, to))
@@ -286,22 +369,23 @@ static void pass(struct sim *s, struct flight *f, struct sim_nat *net,
 static void reach_nat(struct sim *s, struct flight *f)
 {
 	struct sim_nat *n = f->nat;
-	bool hair = f->up && nat_translates(n, f->to.family) &&
-		    hp_addr_same_ip(&n->external, &f->to);
+	bool hair = f->up && nat_translates(n->nat, f->to.family) &&
+		    hp_addr_same_ip(nat_external(n->nat), &f->to);
 	enum sim_fate fate = SIM_ARRIVED;
 
 	if (f->up) {
 		if (--f->ttl <= 0)
 			fate = SIM_TTL;
-		else if (hair && !n->cfg.hairpin)
+		else if (hair && !sim_nat_config(n)->hairpin)
 			fate = SIM_NO_HAIRPIN;
-		else
-			fate = nat_out(n, &f->from, &f->to);
+		else if (!nat_out(n->nat, &f->from, &f->to, s->now_ns))
+			fate = SIM_NO_PORT;
 	}
 	/* The router's own stack sees what comes even with its last hop. */
 	if (fate == SIM_ARRIVED && (!f->up || hair)) {
-		fate = nat_in(n, &f->from, &f->to);
-		if (fate == SIM_ARRIVED && !hair && --f->ttl <= 0)
+		if (!nat_in(n->nat, &f->from, &f->to, s->now_ns))
+			fate = SIM_FILTERED;
+		else if (!hair && --f->ttl <= 0)
 			fate = SIM_TTL;
 	}
 	if (fate != SIM_ARRIVED)

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../sim/nat.h"
 #include "base/addr.h"
 #include "base/rng.h"
 #include "base/time.h"
@@ -27,50 +28,6 @@
 struct sim;
 struct sim_host;
 struct sim_nat;
-
-enum sim_mapping {
-	SIM_EIM,	/* one port for all destinations */
-	SIM_ADM,	/* one for each destination address */
-	SIM_APDM,	/* one for each destination address and port */
-	SIM_ROUTED,	/* translates nothing: a stateful firewall */
-};
-
-enum sim_filtering {
-	SIM_EIF,	/* anybody may send to an open port */
-	SIM_ADF,	/* addresses that were sent to */
-	SIM_APDF,	/* addresses and ports that were sent to */
-};
-
-enum sim_ports {
-	SIM_PRESERVE,	/* the inner port where no other mapping has it */
-	SIM_OVERLOAD,	/* the inner port unless a flow to the same place has
-			 * it: Linux, which looks at whole flows */
-	SIM_SEQUENTIAL,	/* the next one, by a stride */
-	SIM_RANDOM,
-	SIM_BLOCK,	/* random in the subscriber's own block (RFC 7422) */
-};
-
-/**
- * struct sim_nat_config - What kind of NAT
- * @filtering6:  of IPv6, which is never translated; SIM_EIF: unfiltered
- * @lifetime_ns: of a mapping without outbound traffic; 0: for ever
- * @poison:      an unsolicited datagram leaves an entry behind, so that our
- *               later flow to the same place gets another port (Linux
- *               conntrack with an open INPUT chain)
- * @stride:      for SIM_SEQUENTIAL
- * @block:       ports of a subscriber, for SIM_BLOCK
- */
-struct sim_nat_config {
-	enum sim_mapping mapping;
-	enum sim_filtering filtering;
-	enum sim_filtering filtering6;
-	enum sim_ports ports;
-	bool hairpin;
-	bool poison;
-	uint64_t lifetime_ns;
-	unsigned int stride;
-	unsigned int block;
-};
 
 /* A link's character; all zero is a perfect, immediate link. */
 struct sim_link {
