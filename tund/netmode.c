@@ -312,6 +312,8 @@ static const char *fixed_changed(const struct hp_store *was,
 		return "ListenPort";
 	if (was->iface.offload != is->iface.offload)
 		return "Offload";
+	if (was->iface.methods != is->iface.methods)
+		return "Methods";
 	if (strcmp(was->iface.owner, is->iface.owner) ||
 	    strcmp(was->iface.group, is->iface.group))
 		return "ControlOwner or ControlGroup";
@@ -540,6 +542,7 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 		.identity = &s->id,
 		.root = s->has_root ? &s->root : NULL,
 		.n_servers = s->net.n_servers,
+		.methods = s->iface.methods,
 		.mtu = s->iface.mtu,
 		.engine = HP_AEAD_AUTO,
 		.rng = hp_rng_system(),

@@ -6,6 +6,8 @@
 #ifndef HP_BASE_CANDIDATE_H
 #define HP_BASE_CANDIDATE_H
 
+#include <stdint.h>
+
 #include "base/addr.h"
 
 /* Most candidates that one node announces. */
@@ -25,6 +27,24 @@ struct hp_candidate {
 	struct hp_addr addr;
 	enum hp_candidate_kind kind;
 };
+
+/* What a node may do to reach a peer, as a set of bits. */
+enum hp_method {
+	HP_METHOD_HOST = 1,	  /* host candidates */
+	HP_METHOD_REFLEXIVE = 2,  /* reflexive candidates */
+	HP_METHOD_LOW_TTL = 4,	  /* open our NAT with few hops to live */
+	HP_METHOD_PREDICT = 8,	  /* guess the next port of a NAT */
+	HP_METHOD_BIRTHDAY = 16,  /* many sockets against many ports */
+	HP_METHOD_REBIND = 32,	  /* move to another port of our own */
+	HP_METHOD_RELAY = 64,	  /* packets through the rendezvous */
+	HP_METHOD_IPV6 = 128,	  /* IPv6 between peers */
+};
+
+#define HP_METHODS 8
+#define HP_METHODS_ALL ((UINT32_C(1) << HP_METHODS) - 1)
+
+/* Its name in a configuration file, "low-ttl"; never NULL. */
+const char *hp_method_text(enum hp_method m);
 
 /* NAT mapping behaviour, as far as it is known. */
 enum hp_mapping {

@@ -62,6 +62,8 @@ enum hp_err hp_fault_set(struct hp_fault *f, enum hp_err code,
 	if (!f)
 		return code;
 	f->code = code;
+	f->line = 0;
+	f->column = 0;
 	va_start(ap, cause);
 	vsnprintf(f->cause, sizeof(f->cause), cause, ap);
 	va_end(ap);

@@ -161,6 +161,11 @@ static inline const char *hp_node_purpose(const struct hp_node *n)
 	return n->purpose[0] ? n->purpose : NULL;
 }
 
+static inline bool hp_node_may(const struct hp_node *n, enum hp_method m)
+{
+	return n->cfg.methods & m;
+}
+
 /* node.c */
 uint64_t hp_node_wall(const struct hp_node *n);
 void hp_node_emit(struct hp_node *n, enum hp_node_event_kind kind,

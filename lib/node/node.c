@@ -97,7 +97,7 @@ static size_t gather(const struct hp_node *n,
 {
 	size_t count = hp_candidates_gather(n->ifaddrs, n->n_ifaddrs,
 					    n->overlay, NODE_OVERLAYS, n->port,
-					    out);
+					    n->cfg.methods, out);
 
 	for (unsigned int i = 0; i < n->n_servers; i++)
 		for (unsigned int f = 0; f < 2; f++) {
@@ -106,7 +106,8 @@ static size_t gather(const struct hp_node *n,
 				.kind = HP_CAND_REFLEXIVE,
 			};
 
-			if (c.addr.family)
+			if (c.addr.family &&
+			    hp_candidate_allowed(&c, n->cfg.methods))
 				hp_candidates_add(out, &count, &c);
 		}
 	return count;
@@ -257,6 +258,8 @@ enum hp_err hp_node_new(const struct hp_node_config *cfg, struct hp_node **out)
 	if (!n)
 		return HP_ERR_NOMEM;
 	n->cfg = *cfg;
+	if (!cfg->methods)
+		n->cfg.methods = HP_METHODS_ALL;
 	n->net = *cfg->net;
 	n->self = *cfg->identity;
 	n->is_root = cfg->root != NULL;
@@ -392,14 +395,14 @@ void hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
 		return; /* the next change comes by */
 	n->now_ns = now_ns;
 	n_was = hp_candidates_gather(n->ifaddrs, n->n_ifaddrs, n->overlay,
-				     NODE_OVERLAYS, n->port, was);
+				     NODE_OVERLAYS, n->port, n->cfg.methods, was);
 	if (n_addrs)
 		memcpy(copy, addrs, n_addrs * sizeof(*copy));
 	free(n->ifaddrs);
 	n->ifaddrs = copy;
 	n->n_ifaddrs = n_addrs;
 	n_is = hp_candidates_gather(copy, n_addrs, n->overlay, NODE_OVERLAYS,
-				    n->port, cand);
+				    n->port, n->cfg.methods, cand);
 	if (!n->started ||
 	    (n_is == n_was && !memcmp(cand, was, n_is * sizeof(cand[0]))))
 		return;
@@ -480,6 +483,9 @@ static void rx_probe(struct hp_node *n, const struct hp_path *from,
 	struct peer *p;
 
 	if (pkt->len < HP_PUNCH_TAG_AT + HP_PUNCH_TAG_LEN)
+		return;
+	if (!from->channel && from->remote.family == HP_AF_6 &&
+	    !hp_node_may(n, HP_METHOD_IPV6))
 		return;
 	HASH_FIND(by_probe, n->probe_tags, pkt->data + HP_PUNCH_TAG_AT,
 		  HP_PUNCH_TAG_LEN, p);

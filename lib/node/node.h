@@ -136,7 +136,7 @@ struct hp_node_server {
  * @root:      root key seed, on its holder; NULL elsewhere (copied)
  * @purpose:   NULL for the tunnel; "echo" registers beside the daemon
  * @low_ttl:   hops of the opening volley; 0: the default
- * @no_relay:  never send through a relay
+ * @methods:   enum hp_method, those that may be used; 0: all
  * @mtu:       inner MTU, bytes
  * @engine:    cipher for the slow path
  */
@@ -149,7 +149,7 @@ struct hp_node_config {
 	struct hp_node_server servers[HP_SERVERS_MAX];
 	unsigned int n_servers;
 	unsigned int low_ttl;
-	bool no_relay;
+	uint32_t methods;
 	uint32_t mtu;
 	enum hp_aead_engine engine;
 	struct hp_rng rng;

@@ -264,6 +264,7 @@ static struct hp_punch *keys_punch(struct peer *p)
 		.peer = p->key,
 		.epoch = n->epoch,
 		.low_ttl = n->cfg.low_ttl,
+		.methods = n->cfg.methods,
 		.ops = punch_ops,
 		.ctx = p,
 	};
@@ -333,7 +334,7 @@ static bool wants_init(const struct peer *p)
 	struct hp_wg_peer_info info;
 	bool wants;
 
-	if (!p->known || p->node->cfg.no_relay)
+	if (!p->known || !hp_node_may(p->node, HP_METHOD_RELAY))
 		return false;
 	hp_wg_peer_info(p->wg, p->node->now_ns, &info);
 	wants = !p->session || !info.session_ns;
@@ -421,10 +422,12 @@ static size_t intro_candidates(const struct peer *p,
 	struct hp_candidate c = { .addr = *seen, .kind = HP_CAND_REFLEXIVE };
 	size_t count = 0;
 
-	if (hp_candidate_usable(&c, n->overlay, NODE_OVERLAYS))
+	if (hp_candidate_allowed(&c, n->cfg.methods) &&
+	    hp_candidate_usable(&c, n->overlay, NODE_OVERLAYS))
 		hp_candidates_add(out, &count, &c);
 	for (unsigned int i = 0; i < rec->n_cand; i++)
-		if (hp_candidate_usable(&rec->cand[i], n->overlay,
+		if (hp_candidate_allowed(&rec->cand[i], n->cfg.methods) &&
+		    hp_candidate_usable(&rec->cand[i], n->overlay,
 					NODE_OVERLAYS))
 			hp_candidates_add(out, &count, &rec->cand[i]);
 	return count;

@@ -153,7 +153,7 @@ static void on_intro(struct server *s, const struct hp_meet_event *ev)
 		not_admitted(p, &offer.record.cert, err);
 		return;
 	}
-	if (ev->channel && !n->cfg.no_relay) {
+	if (ev->channel && hp_node_may(n, HP_METHOD_RELAY)) {
 		relay.remote = ev->server;
 		relay.channel = ev->channel;
 	}

@@ -290,7 +290,7 @@ static size_t add_pick(struct pick *picks, size_t n, const struct pick *p)
 
 size_t hp_candidates_gather(const struct hp_ifaddr *addrs, size_t n,
 			    const struct hp_prefix *overlay, size_t n_overlay,
-			    uint16_t port,
+			    uint16_t port, uint32_t methods,
 			    struct hp_candidate out[HP_CANDIDATES_HOST_MAX])
 {
 	struct pick picks[HP_CANDIDATES_HOST_MAX + 1];
@@ -302,8 +302,9 @@ size_t hp_candidates_gather(const struct hp_ifaddr *addrs, size_t n,
 			.temporary = addrs[i].flags & HP_IF_TEMPORARY,
 		};
 
-		if (hp_ifaddr_judge(&addrs[i], overlay, n_overlay) !=
-		    HP_IFADDR_OK)
+		if (!hp_candidate_allowed(&p.c, methods) ||
+		    hp_ifaddr_judge(&addrs[i], overlay, n_overlay) !=
+			    HP_IFADDR_OK)
 			continue;
 		p.c.addr.port = port;
 		p.c.addr.scope = 0;
@@ -320,6 +321,26 @@ bool hp_candidate_usable(const struct hp_candidate *c,
 	return c->addr.port && c->kind != HP_CAND_RELAYED &&
 	       is_remote_range(&c->addr) &&
 	       !in_any(&c->addr, overlay, n_overlay);
+}
+
+bool hp_candidate_allowed(const struct hp_candidate *c, uint32_t methods)
+{
+	if (c->addr.family == HP_AF_6 && !(methods & HP_METHOD_IPV6))
+		return false;
+	switch (c->kind) {
+	case HP_CAND_HOST:
+		return methods & HP_METHOD_HOST;
+	case HP_CAND_REFLEXIVE:
+		return methods & HP_METHOD_REFLEXIVE;
+	case HP_CAND_PREDICTED:
+		return methods & HP_METHOD_PREDICT;
+	case HP_CAND_RELAYED:
+		return methods & HP_METHOD_RELAY;
+	case HP_CAND_PEER_REFLEXIVE:
+	case HP_CAND_MAPPED:
+		return true;
+	}
+	return false;
 }
 
 const char *hp_candidate_kind_text(enum hp_candidate_kind kind)

@@ -86,6 +86,7 @@ enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
  * @addrs:   all addresses of the host, in any order (borrowed)
  * @overlay: as in hp_ifaddr_judge()
  * @port:    our UDP port
+ * @methods: enum hp_method, those that may be used
  * @out:     gets at most HP_CANDIDATES_HOST_MAX, each address once, by falling
  *           priority; of IPv6 at most HP_CANDIDATES_HOST6_MAX, and
  *           HP_CANDIDATES_PER_PREFIX6 a prefix
@@ -97,7 +98,7 @@ enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
  */
 size_t hp_candidates_gather(const struct hp_ifaddr *addrs, size_t n,
 			    const struct hp_prefix *overlay, size_t n_overlay,
-			    uint16_t port,
+			    uint16_t port, uint32_t methods,
 			    struct hp_candidate out[HP_CANDIDATES_HOST_MAX]);
 
 /**
@@ -124,6 +125,9 @@ bool hp_candidates_add(struct hp_candidate list[HP_CANDIDATES_MAX], size_t *n,
  */
 bool hp_candidate_usable(const struct hp_candidate *c,
 			 const struct hp_prefix *overlay, size_t n_overlay);
+
+/* Do @methods (enum hp_method) allow a candidate of its kind and family? */
+bool hp_candidate_allowed(const struct hp_candidate *c, uint32_t methods);
 
 /* RFC 8445, 5.1.2: kind first, then IPv6 before IPv4, then how near. Greater
  * is better.

@@ -65,6 +65,7 @@ struct hp_punch {
 	struct hp_probe_keys keys;
 	uint64_t epoch;
 	bool controlling;
+	uint32_t methods;
 
 	uint64_t peer_epoch;
 	uint64_t seq;

@@ -741,6 +741,7 @@ struct hp_punch *hp_punch_new(const struct hp_punch_config *cfg)
 	p->ops = cfg->ops;
 	p->ctx = cfg->ctx;
 	p->epoch = cfg->epoch;
+	p->methods = cfg->methods ? cfg->methods : HP_METHODS_ALL;
 	p->low_ttl = cfg->low_ttl ? cfg->low_ttl : HP_PUNCH_LOW_TTL;
 	p->controlling = memcmp(cfg->own.b, cfg->peer.b, HP_KEY_LEN) < 0;
 	p->pace = (struct hp_pace){ .every_ns = HP_S / 100, .burst = 24 };

@@ -117,6 +117,7 @@ struct hp_punch_ops {
  * @peer:    the peer's
  * @epoch:   of this run of our node, random, other than 0
  * @low_ttl: hops of the opening volley, 0: HP_PUNCH_LOW_TTL
+ * @methods: enum hp_method, those that may be used; 0: all
  */
 struct hp_punch_config {
 	struct hp_rng rng;
@@ -125,6 +126,7 @@ struct hp_punch_config {
 	struct hp_public peer;
 	uint64_t epoch;
 	unsigned int low_ttl;
+	uint32_t methods;
 	struct hp_punch_ops ops;
 	void *ctx;
 };

@@ -98,13 +98,21 @@ static bool is_target(const struct hp_punch *p, size_t i)
 	       (t->heard_ns && t->heard_ns + LEARNED_LIFE > p->volley.start_ns);
 }
 
+/* Without the opening volley a NAT is as good as none. */
+static enum hp_volley_class class_of(const struct hp_punch *p,
+				     const struct hp_track *t)
+{
+	enum hp_volley_class class = hp_volley_class(&t->path.remote, t->kind);
+
+	return class == HP_VOLLEY_NAT && !(p->methods & HP_METHOD_LOW_TTL) ?
+		       HP_VOLLEY_CLEAR : class;
+}
+
 static uint64_t target_due(const struct hp_punch *p, size_t i)
 {
 	const struct hp_track *t = &p->paths.track[i];
 
-	return hp_volley_due(&p->volley,
-			     hp_volley_class(&t->path.remote, t->kind),
-			     t->n_round);
+	return hp_volley_due(&p->volley, class_of(p, t), t->n_round);
 }
 
 /* Sends what is due to one target; false: the rate cap is reached. */
@@ -112,8 +120,7 @@ static bool volley_at(struct hp_punch *p, size_t i, bool opening,
 		      uint64_t now_ns)
 {
 	struct hp_track *t = &p->paths.track[i];
-	bool low = hp_volley_is_opening(
-		hp_volley_class(&t->path.remote, t->kind), t->n_round);
+	bool low = hp_volley_is_opening(class_of(p, t), t->n_round);
 
 	if (low != opening || target_due(p, i) > now_ns)
 		return true;

@@ -44,6 +44,7 @@ enum hp_err hp_store_init(struct hp_store *s, const struct hp_dirs *dirs,
 		.device = "hptun0",
 		.mtu = HP_STORE_MTU,
 		.offload = true,
+		.methods = HP_METHODS_ALL,
 		.owner = "root",
 		.group = "root",
 	};

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/candidate.h"
 #include "base/err.h"
 #include "base/key.h"
 #include "member/cert.h"
@@ -73,6 +74,7 @@ struct hp_iface {
 	char device[16];
 	uint16_t mtu;
 	bool offload;
+	uint32_t methods;     /* enum hp_method */
 	char owner[HP_STORE_USER];
 	char group[HP_STORE_USER];
 };

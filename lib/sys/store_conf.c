@@ -10,10 +10,11 @@
 #include "sys/conf.h"
 #include "sys/store.h"
 
-/* What the callbacks below fill. */
+/* What the callbacks below fill. @methods: the line was seen. */
 struct reading {
 	struct hp_store *store;
 	struct hp_store_conf *conf;
+	bool methods;
 };
 
 #define SETTER(name)                                                          \
@@ -110,6 +111,60 @@ SETTER(offload)
 	struct reading *r = ctx;
 
 	return hp_value_bool(v, &r->store->iface.offload, f);
+}
+
+static enum hp_err method_unknown(const char *v, struct hp_fault *f)
+{
+	const char *names[HP_METHODS + 1] = { "all" };
+	const char *near;
+	char remedy[160];
+	size_t len;
+
+	for (unsigned int i = 0; i < HP_METHODS; i++)
+		names[i + 1] = hp_method_text((enum hp_method)(1u << i));
+	near = hp_suggest(v, names, HP_METHODS + 1);
+	len = (size_t)snprintf(remedy, sizeof(remedy), near ?
+			       "did you mean %s?" : "known are: all", near);
+	for (unsigned int i = 1; !near && i <= HP_METHODS; i++)
+		len += (size_t)snprintf(remedy + len, sizeof(remedy) - len,
+					", %s", names[i]);
+	return hp_fault_set(f, HP_ERR_FORMAT, remedy,
+			    "there is no method \"%.40s\"", v);
+}
+
+/* "all, -birthday": one item of it. What the first one leaves out counts as
+ * all when it takes away, as none when it adds.
+ */
+SETTER(methods)
+{
+	struct reading *r = ctx;
+	uint32_t *set = &r->store->iface.methods, bits = 0;
+	bool off = *v == '-';
+
+	v += off;
+	if (!strcasecmp(v, "all"))
+		bits = HP_METHODS_ALL;
+	for (unsigned int i = 0; !bits && i < HP_METHODS; i++)
+		if (!strcasecmp(v, hp_method_text((enum hp_method)(1u << i))))
+			bits = 1u << i;
+	if (!bits)
+		return method_unknown(v, f);
+	if (!r->methods)
+		*set = off ? HP_METHODS_ALL : 0;
+	r->methods = true;
+	*set = off ? *set & ~bits : *set | bits;
+	return HP_OK;
+}
+
+/* Something has to be left by which a peer can be found at all. */
+static enum hp_err methods_check(const struct hp_store *s, struct hp_fault *f)
+{
+	if (s->iface.methods & (HP_METHOD_HOST | HP_METHOD_REFLEXIVE |
+				HP_METHOD_RELAY))
+		return HP_OK;
+	return hp_fault_set(f, HP_ERR_FORMAT,
+			    "add host, reflexive or relay to Methods",
+			    "no method is left that reaches any peer");
 }
 
 static enum hp_err user_set(const char *v, char out[HP_STORE_USER],
@@ -254,6 +309,7 @@ static const struct hp_conf_key interface_keys[] = {
 	{ .name = "Device", .set = device },
 	{ .name = "MTU", .set = mtu },
 	{ .name = "Offload", .set = offload },
+	{ .name = "Methods", .set = methods, .many = true },
 	{ .name = "ControlOwner", .set = control_owner },
 	{ .name = "ControlGroup", .set = control_group },
 };
@@ -304,6 +360,11 @@ enum hp_err hp_store_conf_load(const char *path, struct hp_store *s,
 
 	memset(out, 0, sizeof(*out));
 	err = hp_conf_load(path, sections, COUNT(sections), &r, f);
+	if (!err) {
+		err = methods_check(s, f);
+		if (err)
+			hp_fault_in_file(f, path);
+	}
 	return err ? err : psk_mode_check(path, s, f);
 }
 

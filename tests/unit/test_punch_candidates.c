@@ -108,7 +108,7 @@ static void judge_knows_each_kind_of_interface(void **state)
 				 rows[i].addr, hp_ifaddr_verdict_text(v),
 				 hp_ifaddr_verdict_text(rows[i].want));
 		assert_int_equal(hp_candidates_gather(&a, 1, overlay, 2, PORT,
-						      out),
+						      HP_METHODS_ALL, out),
 				 v == HP_IFADDR_OK);
 	}
 }
@@ -127,7 +127,8 @@ static void gather_takes_the_port_and_ranks_by_priority(void **state)
 	struct hp_candidate out[HP_CANDIDATES_HOST_MAX];
 
 	(void)state;
-	assert_int_equal(hp_candidates_gather(a, N(a), NULL, 0, PORT, out), 4);
+	assert_int_equal(hp_candidates_gather(a, N(a), NULL, 0, PORT,
+					      HP_METHODS_ALL, out), 4);
 	for (size_t i = 0; i < N(want); i++) {
 		struct hp_addr w = addr(want[i]);
 
@@ -156,7 +157,8 @@ static void gather_takes_two_of_a_prefix_and_leaves_room_for_ipv4(void **state)
 	struct hp_candidate out[HP_CANDIDATES_HOST_MAX];
 
 	(void)state;
-	assert_int_equal(hp_candidates_gather(a, N(a), NULL, 0, PORT, out), 6);
+	assert_int_equal(hp_candidates_gather(a, N(a), NULL, 0, PORT,
+					      HP_METHODS_ALL, out), 6);
 	for (size_t i = 0; i < N(want); i++) {
 		struct hp_addr w = addr(want[i]);
 
@@ -191,7 +193,8 @@ static void gather_depends_on_the_set_alone(void **state)
 					 1 + hp_rng_below(&rng, 5));
 			a[i] = ifaddr("eth0", HP_IF_UP, text);
 		}
-		got = hp_candidates_gather(a, n, NULL, 0, PORT, one);
+		got = hp_candidates_gather(a, n, NULL, 0, PORT,
+					   HP_METHODS_ALL, one);
 		for (size_t i = n; i > 1; i--) {
 			size_t j = hp_rng_below(&rng, (uint32_t)i);
 			struct hp_ifaddr t = a[i - 1];
@@ -199,7 +202,8 @@ static void gather_depends_on_the_set_alone(void **state)
 			a[i - 1] = a[j];
 			a[j] = t;
 		}
-		assert_int_equal(hp_candidates_gather(a, n, NULL, 0, PORT, two),
+		assert_int_equal(hp_candidates_gather(a, n, NULL, 0, PORT,
+					      HP_METHODS_ALL, two),
 				 got);
 		for (size_t i = 0; i < got; i++)
 			assert_true(hp_addr_eq(&one[i].addr, &two[i].addr));
@@ -287,6 +291,46 @@ static void usable_rejects_what_a_peer_must_not_name(void **state)
 	assert_false(hp_candidate_usable(&c, &overlay, 1));
 }
 
+static void methods_forbid_kinds_and_families(void **state)
+{
+	static const struct {
+		enum hp_candidate_kind kind;
+		const char *addr;
+		enum hp_method without;
+		bool want;
+	} rows[] = {
+		{ HP_CAND_HOST, "192.168.1.7", HP_METHOD_HOST, false },
+		{ HP_CAND_HOST, "192.168.1.7", HP_METHOD_REFLEXIVE, true },
+		{ HP_CAND_REFLEXIVE, "203.0.113.4", HP_METHOD_REFLEXIVE,
+		  false },
+		{ HP_CAND_PREDICTED, "203.0.113.4", HP_METHOD_PREDICT, false },
+		{ HP_CAND_RELAYED, "203.0.113.4", HP_METHOD_RELAY, false },
+		{ HP_CAND_PEER_REFLEXIVE, "203.0.113.4", HP_METHOD_REFLEXIVE,
+		  true },
+		{ HP_CAND_MAPPED, "203.0.113.4", HP_METHOD_REFLEXIVE, true },
+		{ HP_CAND_HOST, "2001:db8::7", HP_METHOD_IPV6, false },
+		{ HP_CAND_HOST, "192.168.1.7", HP_METHOD_IPV6, true },
+	};
+	struct hp_ifaddr a[] = { ifaddr("eth0", HP_IF_UP, "192.168.1.7:1"),
+				 ifaddr("eth0", HP_IF_UP, "[2001:db8::7]:1") };
+	struct hp_candidate out[HP_CANDIDATES_HOST_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		struct hp_candidate c = cand(rows[i].kind, rows[i].addr);
+
+		assert_true(hp_candidate_allowed(&c, HP_METHODS_ALL));
+		if (hp_candidate_allowed(&c, HP_METHODS_ALL &
+					     ~(uint32_t)rows[i].without) !=
+		    rows[i].want)
+			fail_msg("%zu: %s", i, rows[i].addr);
+	}
+	assert_int_equal(hp_candidates_gather(a, N(a), NULL, 0, PORT,
+					      HP_METHODS_ALL & ~(uint32_t)
+						      HP_METHOD_IPV6, out), 1);
+	assert_int_equal(out[0].addr.family, HP_AF_4);
+}
+
 static void every_kind_and_verdict_has_a_text(void **state)
 {
 	(void)state;
@@ -294,6 +338,9 @@ static void every_kind_and_verdict_has_a_text(void **state)
 		assert_string_not_equal(hp_candidate_kind_text(
 						(enum hp_candidate_kind)k),
 					"unknown");
+	for (unsigned int i = 0; i < HP_METHODS; i++)
+		assert_string_not_equal(hp_method_text((enum hp_method)
+						       (1u << i)), "unknown");
 	for (int v = HP_IFADDR_OK; v <= HP_IFADDR_UNUSABLE; v++)
 		assert_string_not_equal(hp_ifaddr_verdict_text(
 						(enum hp_ifaddr_verdict)v),
@@ -311,6 +358,7 @@ int main(void)
 		cmocka_unit_test(add_lists_an_address_once_under_its_best_kind),
 		cmocka_unit_test(add_to_a_full_list_keeps_the_better),
 		cmocka_unit_test(usable_rejects_what_a_peer_must_not_name),
+		cmocka_unit_test(methods_forbid_kinds_and_families),
 		cmocka_unit_test(every_kind_and_verdict_has_a_text),
 	};
 

@@ -489,6 +489,10 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 		{ "Device = a/b\n", "conf:8:10:" },
 		{ "ControlGroup = a:b\n", "conf:8:16:" },
 		{ "ListenPort = 70000", "conf:8:14:" },
+		{ "Methods = all, -birtday", "conf:8:16:" },
+		{ "Methods = ,", "conf:8:11:" },
+		{ "Methods = predict, ipv6", "conf: " },
+		{ "Methods = -all", "conf: " },
 		{ "Adress = 10.9.0.1/24", "conf:8:1:" },
 		{ "[Peer]\nPublicKey = x", "conf:9:13:" },
 		{ "[Peer]\nEndpoint = a", "conf:9:12:" },
@@ -518,6 +522,38 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 	conf_put(h, "work", "");
 	assert_int_equal(open_home(h, &f), HP_ERR_FORMAT);
 	assert_true(f.cause[0] && f.remedy[0]);
+}
+
+static void store_reads_methods_in_the_order_written(void **state)
+{
+	static const struct {
+		const char *tail;
+		uint32_t methods;
+	} cases[] = {
+		{ "", HP_METHODS_ALL },
+		{ "Methods = all", HP_METHODS_ALL },
+		{ "Methods = all, -birthday",
+		  HP_METHODS_ALL & ~(uint32_t)HP_METHOD_BIRTHDAY },
+		{ "Methods = -birthday\nMethods = -IPv6",
+		  HP_METHODS_ALL & ~(uint32_t)(HP_METHOD_BIRTHDAY |
+					       HP_METHOD_IPV6) },
+		{ "Methods = relay", HP_METHOD_RELAY },
+		{ "Methods = host, low-ttl, -host, relay",
+		  HP_METHOD_LOW_TTL | HP_METHOD_RELAY },
+	};
+	struct host *h = *state;
+	struct hp_store *s;
+
+	network_put(h, "home", true);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct hp_fault f = { 0 };
+
+		conf_put(h, "home", cases[i].tail);
+		if (hp_store_open(&h->dirs, "home", &s, &f) != HP_OK)
+			fail_msg("%zu: %s", i, f.cause);
+		assert_int_equal(s->iface.methods, cases[i].methods);
+		hp_store_close(s);
+	}
 }
 
 static void store_reads_stock_peers_and_guards_their_secrets(void **state)
@@ -704,6 +740,7 @@ int main(void)
 		ON_HOST(store_picks_the_only_network_or_asks),
 		ON_HOST(store_refuses_files_that_do_not_fit),
 		ON_HOST(store_conf_mistakes_name_file_line_and_column),
+		ON_HOST(store_reads_methods_in_the_order_written),
 		ON_HOST(store_reads_stock_peers_and_guards_their_secrets),
 		ON_HOST(store_keeps_pins_revocations_and_the_better_cert),
 		ON_HOST(store_takes_damaged_memory_for_an_error),
