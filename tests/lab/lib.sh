@@ -28,6 +28,7 @@ FAMILY=${FAMILY:-4}		# families of the internet: 4, 6 or 46
 LAB_ROOT=/run/hptun-lab
 declare -A KEEPER=()		# host -> pid of its keeper
 declare -A SITE=()		# router -> its number
+declare -A KIND=()		# router -> its kind
 declare -A LAN=()		# router -> its IPv4 LAN, 192.168.N
 
 export PATH="$TOP/build/$VARIANT:/usr/local/sbin:/usr/sbin:/sbin:$PATH"
@@ -293,6 +294,7 @@ uplink() { # SPACE IF N M
 downlink() { # SPACE IF N M [VIA]
 	lines "addr add fe80::1/64 dev $2" "addr add 198.51.100.$4/32 dev $2" \
 		"route add 203.0.113.$3/32 dev $2 ${5:+via $5 onlink}" \
+		"route add 192.0.2.$3/32 dev $2 ${5:+via $5 onlink}" \
 		"route add 2001:db8::$3/128 via fe80::2 dev $2" \
 		"route add 2001:db8:$3::/64 via fe80::2 dev $2" | ip_in "$1"
 }
@@ -341,27 +343,32 @@ loss() {
 }
 
 # ---- routers --------------------------------------------------------------
-# router NAME N KIND [LAN]: an edge router, 203.0.113.N outside, a LAN inside
-# (LAN.0/24, else 192.168.N.0/24; 2001:db8:N::/64). IPv6 is never translated.
-# KIND:
+# router NAME N KIND [LAN [CARRIER]]: an edge router, 203.0.113.N outside, a LAN
+# inside (LAN.0/24, else 192.168.N.0/24; 2001:db8:N::/64). IPv6 is never
+# translated. With a CARRIER, which is another router, its outside is CARRIER's
+# LAN, where it is number N, and it has no IPv6. KIND:
 #   nat      keeps the port where it can; drops what nobody asked for
 #   open     the same with an open INPUT chain, as routers without a firewall
 #            have it: an unsolicited packet gets a conntrack entry, and that
 #            takes the port from the flow that comes to open the hole
 #   random   a fresh port for each destination ("symmetric")
+#   cone     keeps the port, lets anybody in by a port that was used outward,
+#            and turns inside what is sent to that from inside (hairpin)
+#   firewall translates nothing; the host behind it is 192.0.2.N
 router() {
-	local policy=drop how=""
-	case $3 in
-	nat) ;;
-	open) policy=accept ;;
-	random) how=fully-random ;;
-	*) fail "no such kind of router: $3" ;;
-	esac
+	local policy=drop
+	[ "$3" != open ] || policy=accept
 	SITE[$1]=$2
+	KIND[$1]=$3
 	LAN[$1]=${4:-192.168.$2}
+	[ "$3" != firewall ] || LAN[$1]=192.0.2
 	# shellcheck disable=SC2086
 	space "$1" $FORWARD
-	attach "$1" "$2"
+	if [ -n "${5:-}" ]; then
+		FAMILY=4 plug "$1" "$5" "$2" wan
+	else
+		attach "$1" "$2"
+	fi
 	lines "link add lan type bridge" "link set lan up" \
 		"addr add ${LAN[$1]}.1/24 dev lan" \
 		"addr add fe80::1/64 dev lan" | ip_in "$1"
@@ -380,24 +387,82 @@ router() {
 			iifname "lan" accept
 			ct state established,related accept
 		}
+	}
+	END
+	"router_$3" "$1" "$2"
+}
+
+router_nat() { masquerade "$1" ""; }
+router_open() { masquerade "$1" ""; }
+router_random() { masquerade "$1" fully-random; }
+masquerade() { # ROUTER HOW
+	on "$1" nft -f - <<-END
+	table inet router {
 		chain leave {
 			type nat hook postrouting priority srcnat;
-			oifname "wan" meta nfproto ipv4 masquerade $how
+			oifname "wan" meta nfproto ipv4 masquerade $2
 		}
 	}
 	END
 }
 
-# plug HOST ROUTER N: a cable into the router's LAN; the host is number N there.
+# It remembers who inside used which port. A bridge leaves the packet that turns
+# inside to the router.
+router_cone() {
+	local outside
+	outside=$(on "$1" ip -4 -j addr show dev wan | jq -r '.[0].addr_info[0].local')
+	masquerade "$1" ""
+	on "$1" sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true
+	on "$1" nft -f - <<-END
+	table ip cone {
+		map used { type inet_service : ipv4_addr
+			flags dynamic, timeout; timeout 120s; }
+		chain come {
+			type nat hook prerouting priority dstnat;
+			ip daddr $outside udp dport 1024-65535 \
+				dnat to udp dport map @used
+		}
+		chain note {
+			type filter hook forward priority filter;
+			iifname "lan" oifname "wan" meta l4proto udp \
+				update @used { udp sport : ip saddr }
+		}
+		chain leave {
+			type nat hook postrouting priority srcnat;
+			oifname "lan" ct status dnat iifname "lan" \
+				snat to $outside
+		}
+	}
+	insert rule inet router forward ct status dnat accept
+	END
+}
+
+# Its provider asks the cable for the address behind it.
+router_firewall() {
+	on "$1" sysctl -qw net.ipv4.conf.wan.proxy_arp=1
+	lines "addr del 192.0.2.1/24 dev lan" "addr add 192.0.2.1/32 dev lan" \
+		"route add 192.0.2.$2 dev lan" | ip_in "$1"
+}
+
+# plug HOST ROUTER N [IF]: a cable into the router's LAN; the host is number N
+# there.
 plug() {
-	local site=${SITE[$2]}
-	link "$1" eth0 "$2" "$1"
+	local site=${SITE[$2]} if=${4:-eth0}
+	link "$1" "$if" "$2" "$1"
 	ip -n "$LAB-$2" link set "$1" master lan
 	{
-		! has4 || lines "addr add ${LAN[$2]}.$3/24 dev eth0" \
-			"route add default via ${LAN[$2]}.1"
-		! has6 || lines "addr add 2001:db8:$site::$3/64 dev eth0" \
-			"route add default via fe80::1 dev eth0"
+		if ! has4; then
+			:
+		elif [ "${KIND[$2]}" = firewall ]; then
+			lines "addr add 192.0.2.$site/32 dev $if" \
+				"route add 192.0.2.1 dev $if" \
+				"route add default via 192.0.2.1"
+		else
+			lines "addr add ${LAN[$2]}.$3/24 dev $if" \
+				"route add default via ${LAN[$2]}.1"
+		fi
+		! has6 || lines "addr add 2001:db8:$site::$3/64 dev $if" \
+			"route add default via fe80::1 dev $if"
 	} | ip_in "$1"
 }
 

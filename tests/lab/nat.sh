@@ -1,0 +1,177 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: ISC
+# Two members behind every kind of NAT and firewall that this kernel makes:
+# connected always, direct where theory allows. (Two alike: pair.sh. Kinds that
+# the kernel lacks: natbox.sh.) Drawing: lib.sh.
+# shellcheck source=tests/lab/members.sh
+. "$TOP/tests/lab/members.sh"
+
+# found: the network, once all hosts are plugged in.
+found() {
+	rendezvous
+	founds alice
+	joins bob
+}
+
+# met KIND: they meet, with that kind of path on both sides, and reach each
+# other.
+met() {
+	meet alice bob
+	path alice bob "$1"
+	both_reach alice bob
+}
+
+pair() { # KIND KIND
+	lab_up
+	two_sites "$1" "$2"
+	found
+}
+
+case_open_input_against_closed() {
+	pair open nat
+	met direct
+}
+
+# The cone lets in whoever comes, by the port that the server saw.
+case_random_ports_against_a_cone() {
+	pair random cone
+	met direct
+}
+
+# ---- more than one NAT ----------------------------------------------------
+#   alice - [ home_a ] - [ carrier_a ] - internet - [ nat_b ] - bob
+case_home_nat_behind_a_carrier() {
+	lab_up
+	internet
+	router carrier_a 11 nat 100.64.11
+	router home_a 21 nat "" carrier_a
+	router nat_b 12 nat
+	host alice
+	host bob
+	plug alice home_a 2
+	plug bob nat_b 2
+	found
+	met direct
+}
+
+case_double_nat_on_both_sides() {
+	lab_up
+	internet
+	router carrier_a 11 nat 100.64.11
+	router home_a 21 nat "" carrier_a
+	router carrier_b 12 nat 100.64.12
+	router home_b 22 nat "" carrier_b
+	host alice
+	host bob
+	plug alice home_a 2
+	plug bob home_b 2
+	found
+	met direct
+}
+
+# homes_of_one_carrier KIND: two homes, one carrier's router.
+#   alice - [ home_a ] -.
+#                      [ carrier ] - internet
+#   bob --- [ home_b ] -'
+homes_of_one_carrier() {
+	lab_up
+	internet
+	router carrier 11 "$1" 100.64.11
+	router home_a 21 nat "" carrier
+	router home_b 22 nat "" carrier
+	host alice
+	host bob
+	plug alice home_a 2
+	plug bob home_b 2
+	found
+}
+
+case_homes_of_a_carrier_that_turns_nothing() {
+	homes_of_one_carrier nat
+	met relayed
+}
+
+case_homes_of_a_carrier_with_hairpin() {
+	homes_of_one_carrier cone
+	met direct
+	of alice bob .path.remote | grep -q '^203.0.113.11:'
+}
+
+# one_wlan KIND: both in one LAN whose switch keeps them apart.
+one_wlan() {
+	lab_up
+	internet
+	router nat_a 11 "$1"
+	host alice
+	host bob
+	plug alice nat_a 2
+	plug bob nat_a 3
+	ip -n "$LAB-nat_a" link set alice type bridge_slave isolated on
+	ip -n "$LAB-nat_a" link set bob type bridge_slave isolated on
+	found
+}
+
+case_isolated_in_one_lan() {
+	one_wlan nat
+	met relayed
+}
+
+case_isolated_in_one_lan_with_hairpin() {
+	one_wlan cone
+	met direct
+	of alice bob .path.remote | grep -q '^203.0.113.11:'
+}
+
+# ---- without NAT ----------------------------------------------------------
+case_two_firewalls_without_nat() {
+	pair firewall firewall
+	met direct
+	of alice bob .path.remote | grep -q '^192.0.2.12:'
+}
+
+case_firewall_against_nat() {
+	pair firewall nat
+	met direct
+}
+
+case_firewalls_of_both_families() {
+	# shellcheck disable=SC2034
+	FAMILY=46
+	pair firewall firewall
+	met direct
+}
+
+# ---- one family of two ----------------------------------------------------
+# families A B: the families that alice and bob have; the server has both.
+families() {
+	# shellcheck disable=SC2034
+	FAMILY=46
+	lab_up
+	internet
+	router nat_a 11 nat
+	router nat_b 12 nat
+	host alice
+	host bob
+	FAMILY=$1 plug alice nat_a 2
+	FAMILY=$2 plug bob nat_b 2
+	found
+}
+
+case_ipv4_only_against_both() {
+	families 4 46
+	met direct
+	[ "$(of bob alice .path.family)" = 4 ]
+}
+
+case_ipv6_only_against_both() {
+	families 6 46
+	met direct
+	[ "$(of bob alice .path.family)" = 6 ]
+}
+
+case_ipv4_only_against_ipv6_only() {
+	families 4 6
+	met relayed
+	[ "$(of alice bob .path.family)" = 4 ]
+	[ "$(of bob alice .path.family)" = 6 ]
+}
