@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -32,6 +33,8 @@
 
 #include "base/datagram.h"
 #include "base/pkt.h"
+#include "base/time.h"
+#include "ports.h"
 #include "queue.h"
 #include "sys/clock.h"
 #include "sys/udp.h"
@@ -54,12 +57,25 @@
 /* How long to wait for the control thread to make room for notices. */
 #define CALM_WAIT_MS 1
 
-enum { WAIT_STOP, WAIT_TUN, WAIT_UDP4, WAIT_UDP6, WAIT_N };
+/* Refused sends that are told to the control thread, at most so many in such a
+ * time: what it learns from them does not get truer by repetition.
+ */
+#define FAILURES 16
+#define FAILURES_NS (100 * HP_MS)
+/* Descriptors that one wakeup serves. */
+#define EVENTS 16
+
+/* User data of what is waited for beside the ports. */
+#define EVENT_TUN PORTS_EVENT_MAX
+#define EVENT_STOP (PORTS_EVENT_MAX + 1)
 
 struct data {
 	struct data_cfg cfg;
 	struct hp_aead *aead;
 	struct hp_udp_batch *batch;
+	uint32_t sock;		/* port that @batch is for */
+	unsigned int failures;	/* told since @failures_ns */
+	uint64_t failures_ns;
 	uint8_t *room;	/* all of the following */
 	uint8_t *whole;	/* what was read from the TUN device */
 	uint8_t *arena;	/* what it was cut into */
@@ -120,6 +136,44 @@ static void note_refused(struct data *d)
 	(void)queue_put(d->cfg.queue, QUEUE_STATS, NULL, NULL, 0);
 }
 
+static void tell_failures(struct data *d, uint64_t now_ns)
+{
+	const struct hp_udp_failure *f;
+	size_t n = hp_udp_batch_failures(d->batch, &f);
+
+	if (now_ns - d->failures_ns >= FAILURES_NS) {
+		d->failures_ns = now_ns;
+		d->failures = 0;
+	}
+	for (; n && d->failures < FAILURES; n--, f++, d->failures++)
+		(void)queue_put(d->cfg.queue, QUEUE_FAILED, &f->path, &f->err,
+				sizeof(f->err));
+}
+
+/* Sends what the batch holds. A port that was closed since is a fact that the
+ * control thread knows.
+ */
+static void send_batch(struct data *d, uint64_t now_ns)
+{
+	const struct hp_udp closed = HP_UDP_CLOSED;
+	const struct hp_udp *u = ports_find(d->cfg.ports, d->sock);
+
+	count(&d->not_sent, hp_udp_batch_send(d->batch, u ? u : &closed));
+	if (u)
+		tell_failures(d, now_ns);
+	note_refused(d);
+}
+
+static void add_out(struct data *d, const struct hp_path *path,
+		    const struct hp_pkt *p, uint64_t now_ns)
+{
+	if (path->sock != d->sock) {
+		send_batch(d, now_ns);
+		d->sock = path->sock;
+	}
+	(void)hp_udp_batch_add(d->batch, path, p);
+}
+
 /* Seals and sends what the arena holds. */
 static void flush_out(struct data *d, uint64_t now_ns)
 {
@@ -131,8 +185,7 @@ static void flush_out(struct data *d, uint64_t now_ns)
 	for (i = 0; i < d->n; i++) {
 		switch (d->out[i].verdict) {
 		case HP_VERDICT_SEND:
-			(void)hp_udp_batch_add(d->batch, d->out[i].path,
-					       &d->pkt[i]);
+			add_out(d, d->out[i].path, &d->pkt[i], now_ns);
 			break;
 		case HP_VERDICT_CONTROL:
 			to_control(d, QUEUE_INNER, NULL, &d->pkt[i]);
@@ -143,8 +196,7 @@ static void flush_out(struct data *d, uint64_t now_ns)
 			break;
 		}
 	}
-	count(&d->not_sent, hp_udp_batch_send(d->batch, d->cfg.udp));
-	note_refused(d);
+	send_batch(d, now_ns);
 	d->n = 0;
 	d->used = 0;
 }
@@ -297,16 +349,23 @@ static size_t cut_in(struct data *d, size_t buf, size_t n, uint64_t now_ns)
 	return n;
 }
 
-static void from_udp(struct data *d, int fd, uint64_t now_ns)
+/* @event: of the socket, see ports_event(). */
+static void from_udp(struct data *d, uint64_t event, uint64_t now_ns)
 {
+	uint32_t sock = (uint32_t)(event >> 1);
+	const struct hp_udp *u = ports_find(d->cfg.ports, sock);
 	bool joined = false;
 	size_t got, n = 0, i;
 
+	if (!u)
+		return;
 	for (i = 0; i < d->ask; i++)
 		d->buf[i] = hp_pkt_of(d->in_buf + i * BUFFER_STEP, BUFFER_STEP,
 				      HP_HEADROOM, 0);
-	got = hp_udp_batch_recv(d->batch, fd, d->buf, d->buf_from, d->ask);
+	got = hp_udp_batch_recv(d->batch, event & 1 ? u->fd6 : u->fd4, d->buf,
+				d->buf_from, d->ask);
 	for (i = 0; i < got; i++) {
+		d->buf_from[i].sock = sock;
 		n = cut_in(d, i, n, now_ns);
 		joined |= hp_udp_batch_size(d->batch, i) != 0;
 	}
@@ -316,47 +375,49 @@ static void from_udp(struct data *d, int fd, uint64_t now_ns)
 
 /* ---- the thread --------------------------------------------------------- */
 
-/* Waits for work; false when the thread is to end. A queue that is not calm
- * holds up all reading, for then notices might be lost.
- */
-static bool wait_work(struct data *d, struct pollfd fds[WAIT_N])
+static int wait_work(struct data *d, struct epoll_event ev[EVENTS])
 {
-	bool calm = queue_calm(d->cfg.queue);
 	int n;
 
 	rcu_thread_offline();
-	n = poll(fds, calm ? WAIT_N : WAIT_TUN, calm ? -1 : CALM_WAIT_MS);
+	n = epoll_wait(ports_epoll(d->cfg.ports), ev, EVENTS, -1);
 	rcu_thread_online();
-	if (n < 0 && errno != EINTR)
+	return n;
+}
+
+/* False when the thread is to end. A queue that is not calm holds up all
+ * reading, for then notices might be lost.
+ */
+static bool serve(struct data *d, const struct epoll_event *ev,
+		  uint64_t now_ns)
+{
+	if (ev->data.u64 == EVENT_STOP || !wait_calm(d))
 		return false;
-	if (n <= 0 || !calm)
-		for (int i = WAIT_TUN; i < WAIT_N; i++)
-			fds[i].revents = 0;
-	return n < 0 || !fds[WAIT_STOP].revents;
+	if (ev->data.u64 != EVENT_TUN)
+		from_udp(d, ev->data.u64, now_ns);
+	else if (ev->events & EPOLLERR)
+		d->gone = true;
+	else
+		from_tun(d, now_ns);
+	return !d->gone;
 }
 
 static void *run(void *ctx)
 {
 	struct data *d = ctx;
-	struct pollfd fds[WAIT_N] = {
-		[WAIT_STOP] = { .fd = d->stop, .events = POLLIN },
-		[WAIT_TUN] = { .fd = d->cfg.tun->fd, .events = POLLIN },
-		[WAIT_UDP4] = { .fd = d->cfg.udp->fd4, .events = POLLIN },
-		[WAIT_UDP6] = { .fd = d->cfg.udp->fd6, .events = POLLIN },
-	};
+	struct epoll_event ev[EVENTS];
+	bool going = true;
 	uint64_t now_ns;
+	int n, i;
 
 	rcu_register_thread();
-	while (wait_work(d, fds) && !d->gone) {
+	while (going) {
+		n = wait_work(d, ev);
+		if (n < 0 && errno != EINTR)
+			break;
 		now_ns = hp_clock_now();
-		if (fds[WAIT_TUN].revents & POLLERR)
-			d->gone = true;
-		else if (fds[WAIT_TUN].revents)
-			from_tun(d, now_ns);
-		if (fds[WAIT_UDP4].revents)
-			from_udp(d, fds[WAIT_UDP4].fd, now_ns);
-		if (fds[WAIT_UDP6].revents)
-			from_udp(d, fds[WAIT_UDP6].fd, now_ns);
+		for (i = 0; going && i < n; i++)
+			going = serve(d, &ev[i], now_ns);
 		if (d->gone)
 			(void)queue_put(d->cfg.queue, QUEUE_GONE, NULL, NULL,
 					0);
@@ -409,12 +470,35 @@ void data_free(struct data *d)
 	free(d);
 }
 
+static void unwatch(struct data *d)
+{
+	int epoll = ports_epoll(d->cfg.ports);
+
+	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, d->stop, NULL);
+	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, d->cfg.tun->fd, NULL);
+}
+
+static int watch(struct data *d)
+{
+	struct epoll_event stop = { EPOLLIN, { .u64 = EVENT_STOP } };
+	struct epoll_event tun = { EPOLLIN, { .u64 = EVENT_TUN } };
+	int epoll = ports_epoll(d->cfg.ports);
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, d->stop, &stop) ||
+	       epoll_ctl(epoll, EPOLL_CTL_ADD, d->cfg.tun->fd, &tun);
+}
+
 enum hp_err data_start(struct data *d)
 {
+	int err;
+
 	assert(!d->running);
-	errno = pthread_create(&d->thread, NULL, run, d);
-	if (errno)
+	err = watch(d) ? errno : pthread_create(&d->thread, NULL, run, d);
+	if (err) {
+		unwatch(d);
+		errno = err;
 		return HP_ERR_IO;
+	}
 	d->running = true;
 	return HP_OK;
 }
@@ -428,6 +512,7 @@ void data_stop(struct data *d)
 	(void)!write(d->stop, &n, sizeof(n));
 	pthread_join(d->thread, NULL);
 	(void)!read(d->stop, &n, sizeof(n));
+	unwatch(d);
 	d->running = false;
 }
 

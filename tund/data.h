@@ -15,15 +15,14 @@
 
 struct data;
 struct hp_fib;
-struct hp_udp;
+struct ports;
 struct queue;
 struct tun;
 
 /**
  * struct data_cfg - What a data thread works on; all borrowed until data_free()
  * @tun:    read and written
- * @udp:    received from and sent to; may change only between data_stop() and
- *          data_start()
+ * @ports:  received from and sent to
  * @fib:    where packets go
  * @queue:  to the control thread
  * @relayed: data may come behind a relay header, too
@@ -32,7 +31,7 @@ struct tun;
  */
 struct data_cfg {
 	struct tun *tun;
-	struct hp_udp *udp;
+	struct ports *ports;
 	struct hp_fib *fib;
 	struct queue *queue;
 	bool relayed;

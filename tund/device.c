@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "data.h"
 #include "log.h"
+#include "ports.h"
 #include "queue.h"
 #include "sys/loop.h"
 #include "sys/udp.h"
@@ -30,8 +31,7 @@ struct device {
 	struct hp_loop *loop;
 	struct log *log;
 	struct tun tun;
-	struct hp_udp udp;
-	uint32_t mark;
+	struct ports *ports;
 	bool offload;
 	struct queue *queue;
 	struct data *data; /* NULL: not started */
@@ -46,6 +46,7 @@ static void take_record(struct device *d, struct queue_record *r,
 			uint64_t now_ns)
 {
 	struct hp_notice notice;
+	int sys_errno;
 
 	switch (r->kind) {
 	case QUEUE_INNER:
@@ -58,6 +59,11 @@ static void take_record(struct device *d, struct queue_record *r,
 		assert(r->pkt.len == sizeof(notice));
 		memcpy(&notice, r->pkt.data, sizeof(notice));
 		d->ops->notice(d->ctx, &notice, now_ns);
+		break;
+	case QUEUE_FAILED:
+		assert(r->pkt.len == sizeof(sys_errno));
+		memcpy(&sys_errno, r->pkt.data, sizeof(sys_errno));
+		d->ops->failed(d->ctx, &r->from, sys_errno, now_ns);
 		break;
 	case QUEUE_GONE:
 		d->ops->gone(d->ctx);
@@ -124,14 +130,18 @@ static void on_queue(void *ctx, uint32_t events, uint64_t now_ns)
 	tell_losses(d, now_ns);
 }
 
+static bool retired(const struct device *d)
+{
+	return (d->fib && hp_fib_retired(d->fib)) || ports_retired(d->ports);
+}
+
 /* What the engine retired is freed at the end of the wakeup that retired it:
- * the loop asks for deadlines after its callbacks.
+ * the loop asks for deadlines after its callbacks. So one grace period serves
+ * all ports that were closed together.
  */
 static uint64_t reclaim_deadline(void *ctx)
 {
-	struct device *d = ctx;
-
-	return d->fib && hp_fib_retired(d->fib) ? 0 : HP_NEVER;
+	return retired(ctx) ? 0 : HP_NEVER;
 }
 
 static void reclaim(void *ctx, uint64_t now_ns)
@@ -139,10 +149,12 @@ static void reclaim(void *ctx, uint64_t now_ns)
 	struct device *d = ctx;
 
 	(void)now_ns;
-	if (!d->fib || !hp_fib_retired(d->fib))
+	if (!retired(d))
 		return;
 	synchronize_rcu();
-	hp_fib_reclaim(d->fib);
+	if (d->fib)
+		hp_fib_reclaim(d->fib);
+	ports_reclaim(d->ports);
 }
 
 /* Offload of the TUN device and of the socket, and what is missing of it. */
@@ -157,7 +169,7 @@ static void offload_tun(struct device *d)
 
 static void offload_udp(struct device *d)
 {
-	if (d->offload && hp_udp_joined(&d->udp, true))
+	if (d->offload && ports_joined(d->ports, true))
 		log_info(d->log, "%s: receiving datagrams one by one: %s",
 			 d->tun.name, strerror(errno));
 }
@@ -176,9 +188,9 @@ enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
 	d->log = log;
 	d->offload = offload;
 	d->tun.fd = -1;
-	d->udp = HP_UDP_CLOSED;
 	d->queue = queue_new(QUEUE_LEN);
-	err = d->queue ? HP_OK : HP_ERR_NOMEM;
+	d->ports = ports_new();
+	err = d->queue && d->ports ? HP_OK : HP_ERR_NOMEM;
 	if (!err)
 		err = hp_loop_watch(loop, queue_fd(d->queue), EPOLLIN, on_queue,
 				    d);
@@ -190,7 +202,7 @@ enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
 	else
 		err = tun_open(&d->tun, name, f);
 	if (!err)
-		err = hp_udp_open(&d->udp, port, 0, f);
+		err = ports_main(d->ports, port, f);
 	if (err) {
 		device_free(d);
 		return err;
@@ -209,7 +221,7 @@ void device_free(struct device *d)
 	if (d->queue)
 		hp_loop_unwatch(d->loop, queue_fd(d->queue));
 	queue_free(d->queue);
-	hp_udp_close(&d->udp);
+	ports_free(d->ports);
 	tun_close(&d->tun);
 	free(d);
 }
@@ -220,7 +232,7 @@ enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 {
 	const struct data_cfg cfg = {
 		.tun = &d->tun,
-		.udp = &d->udp,
+		.ports = d->ports,
 		.fib = hp_wg_fib(wg),
 		.queue = d->queue,
 		.relayed = relayed,
@@ -263,51 +275,47 @@ const char *device_name(const struct device *d)
 
 uint16_t device_port(const struct device *d)
 {
-	return d->udp.port;
+	return ports_find(d->ports, 0)->port;
 }
 
 uint32_t device_mark(const struct device *d)
 {
-	return d->mark;
+	return ports_marked(d->ports);
 }
 
 enum hp_err device_set_port(struct device *d, uint16_t port,
 			    struct hp_fault *f)
 {
-	struct hp_udp fresh;
-	enum hp_err err;
-
-	if (port && port == d->udp.port)
+	if (port && port == device_port(d))
 		return HP_OK;
-	err = hp_udp_open(&fresh, port, d->mark, f);
-	if (err)
-		return err;
-	if (d->data)
-		data_stop(d->data);
-	hp_udp_close(&d->udp);
-	d->udp = fresh;
-	offload_udp(d);
-	if (!d->data)
-		return HP_OK;
-	err = data_start(d->data);
-	if (err)
-		(void)hp_fault_set(f, err, "", "cannot start the data thread");
-	return err;
+	return ports_main(d->ports, port, f);
 }
 
 enum hp_err device_set_mark(struct device *d, uint32_t mark)
 {
-	enum hp_err err = hp_udp_mark(&d->udp, mark);
+	return ports_mark(d->ports, mark);
+}
 
-	if (!err)
-		d->mark = mark;
-	return err;
+enum hp_err device_open_port(struct device *d, uint32_t *sock)
+{
+	return ports_open(d->ports, sock);
+}
+
+void device_close_port(struct device *d, uint32_t sock)
+{
+	ports_close(d->ports, sock);
 }
 
 enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 			const uint8_t *buf, size_t len)
 {
-	return hp_udp_send(&d->udp, path, ttl, buf, len);
+	const struct hp_udp *u = ports_find(d->ports, path->sock);
+
+	if (!u) {
+		errno = ENOTCONN;
+		return HP_ERR_IO;
+	}
+	return hp_udp_send(u, path, ttl, buf, len);
 }
 
 void device_deliver(struct device *d, const struct hp_pkt *pkt)

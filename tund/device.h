@@ -31,6 +31,9 @@ struct device_ops {
 	/* An inner packet without a session to send it on. */
 	void (*inner)(void *ctx, struct hp_pkt *pkt, uint64_t now_ns);
 	void (*notice)(void *ctx, const struct hp_notice *n, uint64_t now_ns);
+	/* The system refused to send over @path. */
+	void (*failed)(void *ctx, const struct hp_path *path, int sys_errno,
+		       uint64_t now_ns);
 	/* The interface was deleted. */
 	void (*gone)(void *ctx);
 };
@@ -76,8 +79,15 @@ uint32_t device_mark(const struct device *d);
 enum hp_err device_set_port(struct device *d, uint16_t port,
 			    struct hp_fault *f) HP_MUST_CHECK;
 enum hp_err device_set_mark(struct device *d, uint32_t mark) HP_MUST_CHECK;
+/* Opens and closes extra ports, by the number that paths carry; results as of
+ * ports_open().
+ */
+enum hp_err device_open_port(struct device *d, uint32_t *sock) HP_MUST_CHECK;
+void device_close_port(struct device *d, uint32_t sock);
 
-/* Sends a datagram of the control thread; results as of hp_udp_send(). */
+/* Sends a datagram of the control thread from the socket that @path names;
+ * results as of hp_udp_send().
+ */
 enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 			const uint8_t *buf, size_t len);
 /* Writes an inner packet to the TUN device. */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/crypto.h"
@@ -15,6 +16,9 @@
 #include "sys/store.h"
 
 enum { EXIT_USAGE = 2 };
+
+/* Descriptors that a daemon may come to need. */
+#define FILES 4096
 
 /* @dirs: absolute, for a daemon leaves the directory it was started in. */
 struct options {
@@ -148,6 +152,20 @@ static struct options parse(int argc, char **argv)
 	return o;
 }
 
+/* The search for a path may open 256 ports, two descriptors each, beside what
+ * else a daemon needs; many systems start a process with a limit of 1024. A
+ * lower hard limit means fewer ports.
+ */
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= FILES)
+		return;
+	files.rlim_cur = files.rlim_max < FILES ? files.rlim_max : FILES;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static enum hp_err run(const struct options *o, struct log *log,
 		       struct hp_fault *f)
 {
@@ -165,6 +183,7 @@ static enum hp_err run(const struct options *o, struct log *log,
 						"to work on this machine");
 	if (o->check)
 		return netmode_check(&net, f);
+	raise_limits();
 	if (!o->front) {
 		err = daemon_fork(&daemon, f);
 		if (err)

@@ -138,6 +138,45 @@ static void node_timestamp(void *ctx, uint8_t out[12])
 			 strerror(errno));
 }
 
+static enum hp_err node_open(void *ctx, uint32_t *sock)
+{
+	struct netmode *m = ctx;
+
+	return device_open_port(m->device, sock);
+}
+
+static void node_close(void *ctx, uint32_t sock)
+{
+	struct netmode *m = ctx;
+
+	device_close_port(m->device, sock);
+}
+
+static enum hp_err node_rebind(void *ctx, uint16_t *port)
+{
+	struct netmode *m = ctx;
+	struct hp_fault f;
+
+	if (m->store->iface.listen_port)
+		return HP_ERR_STATE;
+	if (device_set_port(m->device, 0, &f)) {
+		log_fault(m->log, &f);
+		return HP_ERR_IO;
+	}
+	*port = device_port(m->device);
+	return HP_OK;
+}
+
+static const struct hp_node_ops node_ops = {
+	.send = node_send,
+	.deliver = node_deliver,
+	.event = node_event,
+	.timestamp = node_timestamp,
+	.open = node_open,
+	.close = node_close,
+	.rebind = node_rebind,
+};
+
 static uint64_t node_deadline(void *ctx)
 {
 	struct netmode *m = ctx;
@@ -178,6 +217,14 @@ static void on_notice(void *ctx, const struct hp_notice *n, uint64_t now_ns)
 	hp_node_notice(m->node, n, now_ns);
 }
 
+static void on_failed(void *ctx, const struct hp_path *path, int sys_errno,
+		      uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+
+	hp_node_send_failed(m->node, path, sys_errno, now_ns);
+}
+
 static void on_gone(void *ctx)
 {
 	struct netmode *m = ctx;
@@ -191,6 +238,7 @@ static const struct device_ops device_ops = {
 	.datagram = on_datagram,
 	.inner = on_inner,
 	.notice = on_notice,
+	.failed = on_failed,
 	.gone = on_gone,
 };
 
@@ -546,7 +594,7 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 		.mtu = s->iface.mtu,
 		.engine = HP_AEAD_AUTO,
 		.rng = hp_rng_system(),
-		.ops = { node_send, node_deliver, node_event, node_timestamp },
+		.ops = node_ops,
 		.ctx = m,
 	};
 	enum hp_err err = hp_store_judge(s, &cfg.judge, f);

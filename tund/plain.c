@@ -125,6 +125,16 @@ static void on_notice(void *ctx, const struct hp_notice *n, uint64_t now_ns)
 	hp_wg_notice(p->wg, n, now_ns);
 }
 
+/* WireGuard sends to where it last heard the peer, whatever the system says. */
+static void on_failed(void *ctx, const struct hp_path *path, int sys_errno,
+		      uint64_t now_ns)
+{
+	(void)ctx;
+	(void)path;
+	(void)sys_errno;
+	(void)now_ns;
+}
+
 static void on_gone(void *ctx)
 {
 	struct plain *p = ctx;
@@ -138,6 +148,7 @@ static const struct device_ops device_ops = {
 	.datagram = on_datagram,
 	.inner = on_inner,
 	.notice = on_notice,
+	.failed = on_failed,
 	.gone = on_gone,
 };
 

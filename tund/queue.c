@@ -90,7 +90,8 @@ static size_t find_room(const struct queue *q, size_t head, size_t want,
 	size_t tail = atomic_load_explicit(&q->tail, memory_order_acquire);
 	size_t to_end = q->size - (head & (q->size - 1));
 	size_t pad = to_end < want ? to_end : 0;
-	bool packet = kind == QUEUE_INNER || kind == QUEUE_DATAGRAM;
+	bool packet = kind == QUEUE_INNER || kind == QUEUE_DATAGRAM ||
+		      kind == QUEUE_FAILED;
 	size_t kept = packet ? q->size / 4 : 0;
 
 	if (head - tail + pad + want + kept > q->size)

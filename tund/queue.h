@@ -21,6 +21,7 @@ enum queue_kind {
 	QUEUE_INNER,	/* an inner packet that needs the control plane */
 	QUEUE_DATAGRAM,	/* a datagram from the network, with its path */
 	QUEUE_NOTICE,	/* a struct hp_notice; must not be lost */
+	QUEUE_FAILED,	/* a send over @from was refused: an int, its errno */
 	QUEUE_STATS,	/* data_stats() has something to be told */
 	QUEUE_GONE,	/* the TUN device was deleted; the last record */
 };
@@ -28,7 +29,7 @@ enum queue_kind {
 /**
  * struct queue_record - What the reader gets
  * @kind: what it is
- * @from: QUEUE_DATAGRAM: where it came from
+ * @from: QUEUE_DATAGRAM: where it came from; QUEUE_FAILED: see there
  * @pkt:  the bytes, in place, with HP_HEADROOM and HP_TAILROOM around them
  */
 struct queue_record {

@@ -48,6 +48,7 @@ union control {
 
 /* One datagram, or several joined, as the kernel wants them described. */
 struct slot {
+	const struct hp_path *path;
 	struct sockaddr_storage name;
 	union control control;
 };
@@ -62,7 +63,7 @@ struct lane {
 };
 
 /* What goes out to one family.
- * @path, @bytes: of the last message of the lane
+ * @bytes: of the last message of the lane
  * @full:  nothing more may be joined to it
  * @join:  joining is on
  * @refused: errno that ended it for good
@@ -71,7 +72,6 @@ struct lane {
  */
 struct out {
 	struct lane lane;
-	struct hp_path path;
 	size_t bytes;
 	bool full;
 	bool join;
@@ -85,6 +85,8 @@ struct hp_udp_batch {
 	struct out out6;
 	struct lane in;
 	uint32_t size[HP_BATCH];
+	struct hp_udp_failure failure[HP_UDP_FAILURES];
+	size_t failures;
 };
 
 socklen_t hp_addr_to_sockaddr(const struct hp_addr *a,
@@ -413,15 +415,17 @@ int hp_udp_batch_refused(const struct hp_udp_batch *b)
 static bool joins(const struct out *o, const struct hp_path *path, size_t len)
 {
 	const struct lane *l = &o->lane;
+	const struct hp_path *last;
 	const struct msghdr *m;
 
 	if (!o->join || o->full || !l->n)
 		return false;
 	m = &l->msg[l->n - 1].msg_hdr;
+	last = l->slot[l->n - 1].path;
 	return len && len <= m->msg_iov->iov_len &&
 	       (!o->limit || m->msg_iov->iov_len < o->limit) &&
 	       m->msg_iovlen < JOIN_MAX && o->bytes + len <= JOIN_BYTES &&
-	       hp_path_eq(&o->path, path);
+	       (last == path || hp_path_eq(last, path));
 }
 
 bool hp_udp_batch_add(struct hp_udp_batch *b, const struct hp_path *path,
@@ -446,8 +450,8 @@ bool hp_udp_batch_add(struct hp_udp_batch *b, const struct hp_path *path,
 	}
 	describe(&l->msg[l->n].msg_hdr, &l->slot[l->n], iov, path, 0,
 		 pkt->data, pkt->len);
+	l->slot[l->n].path = path;
 	l->n++;
-	o->path = *path;
 	o->full = false;
 	o->bytes = pkt->len;
 	return true;
@@ -499,12 +503,29 @@ static bool maybe_joining(int err)
 	       err == EOPNOTSUPP || err == ENOPROTOOPT || err == ENOMEM;
 }
 
-/* Sends a message that was refused as a whole in single datagrams, and learns
- * from how that goes. Returns how many were lost.
- */
-static size_t send_apart(struct out *o, int fd, const struct msghdr *whole,
-			 int *wait_ms)
+/* @n datagrams of message @i were refused, errno says why. */
+static size_t note_failure(struct hp_udp_batch *b, const struct lane *l,
+			   size_t i, size_t n)
 {
+	struct hp_udp_failure *f = b->failure + b->failures;
+	const struct hp_path *path = l->slot[i].path;
+
+	if (errno == EAGAIN || errno == ENOBUFS ||
+	    b->failures == HP_UDP_FAILURES ||
+	    (b->failures && hp_path_eq(&f[-1].path, path)))
+		return n;
+	*f = (struct hp_udp_failure){ .path = *path, .err = errno };
+	b->failures++;
+	return n;
+}
+
+/* Sends message @at, which was refused as a whole, in single datagrams, and
+ * learns from how that goes. Returns how many were lost.
+ */
+static size_t send_apart(struct hp_udp_batch *b, struct out *o, int fd,
+			 size_t at, int *wait_ms)
+{
+	const struct msghdr *whole = &o->lane.msg[at].msg_hdr;
 	size_t len = whole->msg_iov->iov_len, lost = 0, i;
 	struct msghdr m = *whole;
 	bool moved = false;
@@ -514,7 +535,8 @@ static size_t send_apart(struct out *o, int fd, const struct msghdr *whole,
 	for (i = 0; i < whole->msg_iovlen; i++) {
 		m.msg_iov = &whole->msg_iov[i];
 		m.msg_iovlen = 1;
-		lost += !send_one(fd, &m, wait_ms, &moved);
+		if (!send_one(fd, &m, wait_ms, &moved))
+			lost += note_failure(b, &o->lane, at, 1);
 	}
 	if (lost || moved)
 		return lost;
@@ -546,7 +568,7 @@ static void tell_sizes(struct lane *l)
 /* The kernel stops at the first message that it cannot send. That one gets a
  * second chance without its source address, or apart, and is left out.
  */
-static size_t send_lane(struct out *o, int fd)
+static size_t send_lane(struct hp_udp_batch *b, struct out *o, int fd)
 {
 	struct lane *l = &o->lane;
 	int wait_ms = SEND_WAIT_MS, done;
@@ -567,11 +589,10 @@ static size_t send_lane(struct out *o, int fd)
 			continue;
 		if (m->msg_iovlen > 1 &&
 		    (maybe_joining(errno) || source_gone(m, errno)))
-			lost += send_apart(o, fd, m, &wait_ms);
-		else if (source_gone(m, errno))
-			lost += !send_one(fd, m, &wait_ms, &moved);
-		else
-			lost += m->msg_iovlen;
+			lost += send_apart(b, o, fd, at, &wait_ms);
+		else if (!source_gone(m, errno) ||
+			 !send_one(fd, m, &wait_ms, &moved))
+			lost += note_failure(b, l, at, m->msg_iovlen);
 		at++;
 	}
 	l->n = 0;
@@ -583,7 +604,15 @@ static size_t send_lane(struct out *o, int fd)
 
 size_t hp_udp_batch_send(struct hp_udp_batch *b, const struct hp_udp *u)
 {
-	return send_lane(&b->out4, u->fd4) + send_lane(&b->out6, u->fd6);
+	b->failures = 0;
+	return send_lane(b, &b->out4, u->fd4) + send_lane(b, &b->out6, u->fd6);
+}
+
+size_t hp_udp_batch_failures(const struct hp_udp_batch *b,
+			     const struct hp_udp_failure **out)
+{
+	*out = b->failure;
+	return b->failures;
 }
 
 /* The address of ours that the datagram was sent to. */

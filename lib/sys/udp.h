@@ -90,8 +90,8 @@ void hp_udp_batch_join(struct hp_udp_batch *b, bool on);
  */
 int hp_udp_batch_refused(const struct hp_udp_batch *b);
 
-/* Adds a datagram; @path is copied, the bytes of @pkt must stay until they are
- * sent. False when the batch holds HP_BATCH already.
+/* Adds a datagram; @path and the bytes of @pkt must stay until they are sent.
+ * False when the batch holds HP_BATCH already.
  */
 bool hp_udp_batch_add(struct hp_udp_batch *b, const struct hp_path *path,
 		      const struct hp_pkt *pkt);
@@ -103,6 +103,21 @@ bool hp_udp_batch_add(struct hp_udp_batch *b, const struct hp_path *path,
  * Return: how many datagrams were not sent.
  */
 size_t hp_udp_batch_send(struct hp_udp_batch *b, const struct hp_udp *u);
+
+/* Most failures that are told of one hp_udp_batch_send(). */
+#define HP_UDP_FAILURES 8
+
+/* A path over which the system refused to send, and its errno. */
+struct hp_udp_failure {
+	struct hp_path path;
+	int err;
+};
+
+/* Failures of the last hp_udp_batch_send(), the first HP_UDP_FAILURES of them;
+ * a full buffer is none. They stay until the next. Returns how many.
+ */
+size_t hp_udp_batch_failures(const struct hp_udp_batch *b,
+			     const struct hp_udp_failure **out);
 
 /**
  * hp_udp_batch_recv() - Receive what has arrived, without waiting

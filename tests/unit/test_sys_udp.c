@@ -112,6 +112,7 @@ static void a_source_that_is_gone_does_not_stop_a_send(void **state)
 static void a_batch_leaves_out_only_what_cannot_be_sent(void **state)
 {
 	struct hp_udp_batch *b = hp_udp_batch_new();
+	const struct hp_udp_failure *f;
 	struct hp_path good, bad;
 	struct hp_udp a;
 	uint8_t text[HP_BATCH];
@@ -131,9 +132,13 @@ static void a_batch_leaves_out_only_what_cannot_be_sent(void **state)
 	}
 	assert_false(hp_udp_batch_add(b, &good, &pkt));
 	assert_int_equal(hp_udp_batch_send(b, &a), HP_BATCH / 8);
+	assert_int_equal(hp_udp_batch_failures(b, &f), 1);
+	assert_true(hp_path_eq(&f->path, &bad));
+	assert_int_equal(f->err, EACCES);
 	assert_int_equal(receive(a.fd4, SLOT), HP_BATCH - HP_BATCH / 8);
 	assert_int_equal(pkts[3].data[0], 4);
 	assert_int_equal(hp_udp_batch_send(b, &a), 0);
+	assert_int_equal(hp_udp_batch_failures(b, &f), 0);
 	hp_udp_batch_free(b);
 	hp_udp_close(&a);
 }

@@ -126,7 +126,8 @@ static void make_node(struct world *w)
 		.servers = { { .name = "s.test:8888" } },
 		.mtu = 1408,
 		.rng = hp_rng_system(),
-		.ops = { op_send, op_deliver, op_event, op_timestamp },
+		.ops = { .send = op_send, .deliver = op_deliver,
+			 .event = op_event, .timestamp = op_timestamp },
 		.ctx = w,
 	};
 	struct hp_secret root, secret;

@@ -208,7 +208,8 @@ static enum hp_err make_node(struct echo *e, struct hp_fault *f)
 		.mtu = ECHO_MTU,
 		.engine = HP_AEAD_AUTO,
 		.rng = hp_rng_system(),
-		.ops = { op_send, op_deliver, op_event, op_timestamp },
+		.ops = { .send = op_send, .deliver = op_deliver,
+			 .event = op_event, .timestamp = op_timestamp },
 		.ctx = e,
 	};
 	enum hp_err err;
