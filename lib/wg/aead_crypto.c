@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The engine on OpenSSL's libcrypto. A cipher context there holds one key;
- * setting another costs more than the nonce alone, so each direction has a
- * context that is keyed anew only when the key differs from the last one.
+ * The engine on OpenSSL's libcrypto. A cipher context there holds one key, and
+ * is changed by every packet, so that threads cannot share it; setting another
+ * key costs more than the nonce alone. So each direction and cipher has a
+ * context of its own here, keyed anew only when the key differs from the last
+ * one.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,72 +14,120 @@
 #include "wg/aead_engine.h"
 #include "wg/wire.h"
 
-struct direction {
+struct context {
 	EVP_CIPHER_CTX *ctx;
 	struct hp_secret key;	/* of the last packet */
 	bool keyed;
 };
 
 struct state {
-	struct direction seal;
-	struct direction open;
+	struct context seal[HP_SUITES];
+	struct context open[HP_SUITES];
 };
 
 static void destroy(void *p)
 {
 	struct state *st = p;
 
-	EVP_CIPHER_CTX_free(st->seal.ctx);
-	EVP_CIPHER_CTX_free(st->open.ctx);
+	for (int i = 0; i < HP_SUITES; i++) {
+		EVP_CIPHER_CTX_free(st->seal[i].ctx);
+		EVP_CIPHER_CTX_free(st->open[i].ctx);
+	}
 	sodium_memzero(st, sizeof(*st));
 	free(st);
 }
 
-static bool direction_make(struct direction *d, int enc)
+static bool context_make(struct context *c, const EVP_CIPHER *cipher, int enc)
 {
-	d->ctx = EVP_CIPHER_CTX_new();
-	return d->ctx && EVP_CipherInit_ex(d->ctx, EVP_chacha20_poly1305(),
-					   NULL, NULL, NULL, enc);
+	c->ctx = EVP_CIPHER_CTX_new();
+	return c->ctx &&
+	       EVP_CipherInit_ex(c->ctx, cipher, NULL, NULL, NULL, enc);
 }
 
 static void *make(void)
 {
+	const EVP_CIPHER *const cipher[HP_SUITES] = {
+		[HP_SUITE_CHACHA] = EVP_chacha20_poly1305(),
+		[HP_SUITE_AES] = EVP_aes_256_gcm(),
+	};
 	struct state *st = calloc(1, sizeof(*st));
+	bool ok = true;
 
 	if (!st)
 		return NULL;
-	if (direction_make(&st->seal, 1) && direction_make(&st->open, 0))
+	for (int i = 0; i < HP_SUITES; i++)
+		ok = ok && context_make(&st->seal[i], cipher[i], 1) &&
+		     context_make(&st->open[i], cipher[i], 0);
+	if (ok)
 		return st;
 	destroy(st);
 	return NULL;
 }
 
-static bool begin(struct direction *d, const struct hp_aead_op *op)
+static bool has_aes(const void *state)
+{
+	(void)state;
+	return true;
+}
+
+/* The context overwrites what it expanded of the old key. */
+static void context_forget(struct context *c)
+{
+	static const uint8_t zero[HP_KEY_LEN];
+
+	if (c->keyed && !EVP_CipherInit_ex(c->ctx, NULL, NULL, zero, zero, -1))
+		abort();
+	hp_secret_wipe(&c->key);
+	c->keyed = false;
+}
+
+static void forget(void *p)
+{
+	struct state *st = p;
+
+	for (int i = 0; i < HP_SUITES; i++) {
+		context_forget(&st->seal[i]);
+		context_forget(&st->open[i]);
+	}
+}
+
+/* As hp_secret_eq(), but quick enough for every packet. */
+static bool same_key(const struct hp_secret *a, const struct hp_secret *b)
+{
+	uint64_t diff = 0;
+
+	for (size_t i = 0; i < sizeof(a->b); i += 8)
+		diff |= hp_get_le64(a->b + i) ^ hp_get_le64(b->b + i);
+	return !diff;
+}
+
+static bool begin(struct context *c, const struct hp_aead_op *op)
 {
 	uint8_t nonce[HP_AEAD_NONCE];
 	const uint8_t *key = NULL;
 
-	hp_aead_nonce(nonce, op->counter);
-	if (!d->keyed || !hp_secret_eq(&d->key, op->key)) {
-		d->key = *op->key;
-		d->keyed = true;
-		key = d->key.b;
+	hp_aead_nonce(nonce, op);
+	if (!c->keyed || !same_key(&c->key, &op->key->secret)) {
+		c->key = op->key->secret;
+		c->keyed = true;
+		key = c->key.b;
 	}
-	return EVP_CipherInit_ex(d->ctx, NULL, NULL, key, nonce, -1);
+	return EVP_CipherInit_ex(c->ctx, NULL, NULL, key, nonce, -1);
 }
 
 static void seal(void *p, struct hp_aead_op *ops, size_t n)
 {
-	struct direction *d = &((struct state *)p)->seal;
+	struct state *st = p;
 
 	for (size_t i = 0; i < n; i++) {
+		struct context *c = &st->seal[ops[i].key->suite];
 		uint8_t *data = ops[i].data;
 		int len = (int)ops[i].len;
 		int got = 0;
-		bool ok = begin(d, &ops[i]) &&
-			  EVP_EncryptUpdate(d->ctx, data, &got, data, len) &&
-			  EVP_EncryptFinal_ex(d->ctx, data + len, &got) &&
-			  EVP_CIPHER_CTX_ctrl(d->ctx, EVP_CTRL_AEAD_GET_TAG,
+		bool ok = begin(c, &ops[i]) &&
+			  EVP_EncryptUpdate(c->ctx, data, &got, data, len) &&
+			  EVP_EncryptFinal_ex(c->ctx, data + len, &got) &&
+			  EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_GET_TAG,
 					      HP_WG_TAG, data + len);
 
 		/* A cipher that was set up does not fail on good arguments;
@@ -90,18 +140,19 @@ static void seal(void *p, struct hp_aead_op *ops, size_t n)
 
 static void open_all(void *p, struct hp_aead_op *ops, size_t n)
 {
-	struct direction *d = &((struct state *)p)->open;
+	struct state *st = p;
 
 	for (size_t i = 0; i < n; i++) {
+		struct context *c = &st->open[ops[i].key->suite];
 		uint8_t *data = ops[i].data;
 		int len = (int)ops[i].len;
 		int got = 0;
 
-		ops[i].ok = begin(d, &ops[i]) &&
-			    EVP_CIPHER_CTX_ctrl(d->ctx, EVP_CTRL_AEAD_SET_TAG,
+		ops[i].ok = begin(c, &ops[i]) &&
+			    EVP_CIPHER_CTX_ctrl(c->ctx, EVP_CTRL_AEAD_SET_TAG,
 						HP_WG_TAG, data + len) &&
-			    EVP_DecryptUpdate(d->ctx, data, &got, data, len) &&
-			    EVP_DecryptFinal_ex(d->ctx, data + len, &got) > 0;
+			    EVP_DecryptUpdate(c->ctx, data, &got, data, len) &&
+			    EVP_DecryptFinal_ex(c->ctx, data + len, &got) > 0;
 	}
 }
 
@@ -109,6 +160,8 @@ const struct hp_aead_vt hp_aead_crypto = {
 	.engine = HP_AEAD_CRYPTO,
 	.make = make,
 	.destroy = destroy,
+	.has_aes = has_aes,
+	.forget = forget,
 	.seal = seal,
 	.open = open_all,
 };

@@ -10,12 +10,26 @@
 #include "wg/aead.h"
 
 #define HP_AEAD_NONCE 12
+#define HP_AEAD_ALIGN 64
 
-/* @state: what @make returned; NULL from @make: cannot be used here. */
+/**
+ * struct hp_aead_vt - One library
+ * @make:         NULL: cannot be used here
+ * @destroy:      takes what @make returned, as do all others
+ * @has_aes:      does it know AES-256-GCM on this machine?
+ * @schedule_len: bytes of an expanded AES key; 0: it takes the key as it is
+ * @expand:       writes one, aligned to HP_AEAD_ALIGN
+ * @forget:       wipes keys remembered; NULL: it remembers none
+ */
 struct hp_aead_vt {
 	enum hp_aead_engine engine;
 	void *(*make)(void);
 	void (*destroy)(void *state);
+	bool (*has_aes)(const void *state);
+	size_t schedule_len;
+	void (*expand)(void *state, const struct hp_secret *key,
+		       void *schedule);
+	void (*forget)(void *state);
 	void (*seal)(void *state, struct hp_aead_op *ops, size_t n);
 	void (*open)(void *state, struct hp_aead_op *ops, size_t n);
 };
@@ -27,10 +41,13 @@ extern const struct hp_aead_vt hp_aead_ipsec_mb;
 #endif
 
 static inline void hp_aead_nonce(uint8_t nonce[HP_AEAD_NONCE],
-				 uint64_t counter)
+				 const struct hp_aead_op *op)
 {
 	memset(nonce, 0, 4);
-	hp_put_le64(nonce + 4, counter);
+	if (op->key->suite == HP_SUITE_AES)
+		hp_put_be64(nonce + 4, op->counter);
+	else
+		hp_put_le64(nonce + 4, op->counter);
 }
 
 #endif

@@ -193,5 +193,6 @@ void hp_fib_remove(struct hp_fib *fib, struct hp_session *s)
 			      atomic_load_explicit(&s->chain,
 						   memory_order_relaxed),
 			      memory_order_release);
+	atomic_fetch_add_explicit(&fib->gone, 1, memory_order_relaxed);
 	hp_retire(&fib->retired, &s->retired, session_release);
 }

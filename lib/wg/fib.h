@@ -96,6 +96,7 @@ struct hp_fib {
 	struct hp_routes routes;
 	_Atomic uint32_t mtu;	/* inner MTU that padding stays within; 0: none */
 	_Atomic uint64_t drop[HP_DROP_N];
+	_Atomic uint32_t gone;	/* sessions taken out so far, modulo 2^32 */
 	struct hp_retired *retired;	/* control thread */
 	_Atomic(struct hp_session *) bucket[HP_FIB_BUCKETS];
 };

@@ -124,6 +124,20 @@ static uint32_t pad_of(uint32_t len, uint32_t mtu)
 	return padded - len;
 }
 
+/* Sessions have ended since the last batch: the engine wipes what it may still
+ * have of their keys.
+ */
+static void forget_gone(struct hp_forward *f)
+{
+	uint32_t gone = atomic_load_explicit(&f->fib->gone,
+					     memory_order_relaxed);
+
+	if (gone == f->gone)
+		return;
+	f->gone = gone;
+	hp_aead_forget(f->aead);
+}
+
 /* ---- out ---------------------------------------------------------------- */
 
 static struct hp_fib_peer *peer_of(struct hp_route_owner *owner)
@@ -216,6 +230,7 @@ void hp_forward_seal(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
 	size_t m = 0;
 
 	assert(n <= HP_BATCH);
+	forget_gone(f);
 	for (size_t i = 0; i < n; i++) {
 		peer = route_out(f, &pkts[i], &outs[i]);
 		if (peer && seal_begin(f, peer, &pkts[i], &outs[i], now_ns,
@@ -380,6 +395,7 @@ void hp_forward_in(struct hp_forward *f, struct hp_pkt *pkts,
 	size_t m = 0;
 
 	assert(n <= HP_BATCH);
+	forget_gone(f);
 	for (size_t i = 0; i < n; i++)
 		if (open_begin(f, &pkts[i], &ins[i], now_ns, &f->ops[m],
 			       &f->slots[m]))

@@ -86,6 +86,7 @@ struct hp_forward_slot {
 struct hp_forward {
 	struct hp_fib *fib;
 	struct hp_aead *aead;
+	uint32_t gone;	/* sessions whose keys @aead has forgotten */
 	void (*notice)(void *ctx, const struct hp_notice *n);
 	void *ctx;
 	/* Scratch of one call. */

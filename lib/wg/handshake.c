@@ -201,7 +201,8 @@ static struct hp_session *respond(struct hp_wg_peer *peer,
 				  &keys))
 		goto out;
 	*why = HP_DROP_NOMEM;
-	s = hp_session_new(peer->fib, &keys, local, remote, false, now_ns);
+	s = hp_session_new(wg->aead, peer->fib, &keys, local, remote, false,
+			   now_ns);
 out:
 	hp_secret_wipe(&ephemeral);
 	sodium_memzero(&keys, sizeof(keys));
@@ -290,7 +291,7 @@ static enum hp_drop consume_response(struct hp_wg *wg,
 				 sizeof(msg->nothing), NULL, &keys))
 		goto out;
 	why = HP_DROP_NOMEM;
-	s = hp_session_new(peer->fib, &keys, peer->handshake.index,
+	s = hp_session_new(wg->aead, peer->fib, &keys, peer->handshake.index,
 			   hp_get_le32(msg->sender), true, now_ns);
 	if (!s)
 		goto out;

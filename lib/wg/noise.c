@@ -205,6 +205,7 @@ enum hp_err hp_noise_write_second(struct hp_noise *n,
 		return err;
 	mix_psk(n, &remote->psk, &key);
 	seal(n, &key, payload, len, sealed);
+	keys->suite = HP_SUITE_CHACHA;
 	split(n, &keys->recv, &keys->send);
 	hp_secret_wipe(&key);
 	return HP_OK;
@@ -229,6 +230,7 @@ enum hp_err hp_noise_read_second(struct hp_noise *n,
 		return err;
 	mix_psk(n, &remote->psk, &key);
 	err = unseal(n, &key, sealed, len, payload);
+	keys->suite = HP_SUITE_CHACHA;
 	if (!err)
 		split(n, &keys->send, &keys->recv);
 	hp_secret_wipe(&key);

@@ -62,8 +62,10 @@ static void drop_session(struct hp_wg_peer *peer, struct hp_session **slot)
 {
 	if (slot == &peer->next)
 		hp_fib_tx_next(peer->fib, NULL);
-	if (*slot)
+	if (*slot) {
 		hp_fib_remove(peer->wg->fib, *slot);
+		hp_aead_forget(peer->wg->aead);
+	}
 	*slot = NULL;
 }
 

@@ -9,7 +9,8 @@
 #include "wg/aead.h"
 #include "wg/wire.h"
 
-struct hp_session *hp_session_new(struct hp_fib_peer *peer,
+struct hp_session *hp_session_new(const struct hp_aead *aead,
+				  struct hp_fib_peer *peer,
 				  const struct hp_session_keys *keys,
 				  uint32_t local, uint32_t remote,
 				  bool initiator, uint64_t now_ns)
@@ -19,7 +20,11 @@ struct hp_session *hp_session_new(struct hp_fib_peer *peer,
 	if (!s)
 		return NULL;
 	s->peer = peer;
-	s->keys = *keys;
+	if (hp_aead_key_init(aead, &s->send, keys->suite, &keys->send) ||
+	    hp_aead_key_init(aead, &s->recv, keys->suite, &keys->recv)) {
+		hp_session_free(s);
+		return NULL;
+	}
 	s->birth_ns = now_ns;
 	s->local = local;
 	s->remote = remote;
@@ -33,8 +38,25 @@ void hp_session_free(struct hp_session *s)
 {
 	if (!s)
 		return;
+	hp_aead_key_wipe(&s->send);
+	hp_aead_key_wipe(&s->recv);
 	sodium_memzero(s, sizeof(*s));
 	free(s);
+}
+
+/* Most packets of one key. WireGuard's limits are those of ChaCha20-Poly1305;
+ * for AES-GCM see HP_AES_REJECT_AFTER_MESSAGES.
+ */
+static uint64_t reject_after(const struct hp_session *s)
+{
+	return s->send.suite == HP_SUITE_AES ? HP_AES_REJECT_AFTER_MESSAGES :
+					       HP_WG_REJECT_AFTER_MESSAGES;
+}
+
+static uint64_t rekey_after(const struct hp_session *s)
+{
+	return s->send.suite == HP_SUITE_AES ? HP_AES_REKEY_AFTER_MESSAGES :
+					       HP_WG_REKEY_AFTER_MESSAGES;
 }
 
 static bool young(const struct hp_session *s, uint64_t now_ns)
@@ -46,7 +68,7 @@ bool hp_session_usable(const struct hp_session *s, uint64_t now_ns)
 {
 	return young(s, now_ns) &&
 	       atomic_load_explicit(&s->counter, memory_order_relaxed) <
-		       HP_WG_REJECT_AFTER_MESSAGES;
+		       reject_after(s);
 }
 
 bool hp_session_wants_rekey(struct hp_session *s, bool sent, uint64_t now_ns)
@@ -57,7 +79,7 @@ bool hp_session_wants_rekey(struct hp_session *s, bool sent, uint64_t now_ns)
 
 	if (!(s->initiator && age_ns >= limit_ns) &&
 	    atomic_load_explicit(&s->counter, memory_order_relaxed) <
-		    HP_WG_REKEY_AFTER_MESSAGES)
+		    rekey_after(s))
 		return false;
 	if (atomic_load_explicit(&s->rekey_asked, memory_order_relaxed))
 		return false;
@@ -80,11 +102,11 @@ enum hp_err hp_session_seal(struct hp_session *s, struct hp_pkt *p,
 		return HP_ERR_KEY;
 	counter = atomic_fetch_add_explicit(&s->counter, 1,
 					    memory_order_relaxed);
-	if (counter >= HP_WG_REJECT_AFTER_MESSAGES)
+	if (counter >= reject_after(s))
 		return HP_ERR_KEY;
 	memset(p->data + p->len, 0, pad);
 	*op = (struct hp_aead_op){
-		.key = &s->keys.send,
+		.key = &s->send,
 		.counter = counter,
 		.data = p->data,
 		.len = p->len + pad,
@@ -108,12 +130,12 @@ enum hp_err hp_session_open(const struct hp_session *s, const struct hp_pkt *p,
 	uint64_t counter = hp_get_le64(p->data + offsetof(struct hp_wire_data,
 							  counter));
 
-	if (!young(s, now_ns) || counter >= HP_WG_REJECT_AFTER_MESSAGES)
+	if (!young(s, now_ns) || counter >= reject_after(s))
 		return HP_ERR_KEY;
 	if (!hp_replay_fresh(&s->replay, counter))
 		return HP_ERR_REPLAY;
 	*op = (struct hp_aead_op){
-		.key = &s->keys.recv,
+		.key = &s->recv,
 		.counter = counter,
 		.data = p->data + sizeof(struct hp_wire_data),
 		.len = p->len - (uint32_t)HP_WG_DATA_MIN,

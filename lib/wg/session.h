@@ -17,15 +17,16 @@
 
 #include "base/err.h"
 #include "base/key.h"
+#include "wg/aead.h"
 #include "wg/replay.h"
 #include "wg/retire.h"
 
-struct hp_aead_op;
 struct hp_fib_peer;
 struct hp_pkt;
 
 /* What a handshake gives; wipe it after use. */
 struct hp_session_keys {
+	enum hp_suite suite;
 	struct hp_secret send;
 	struct hp_secret recv;
 };
@@ -34,7 +35,8 @@ struct hp_session {
 	struct hp_retired retired;
 	_Atomic(struct hp_session *) chain;	/* same bucket of the FIB */
 	struct hp_fib_peer *peer;
-	struct hp_session_keys keys;
+	struct hp_aead_key send;
+	struct hp_aead_key recv;
 	uint64_t birth_ns;
 	uint32_t local;			/* index that the peer addresses */
 	uint32_t remote;		/* index that we address */
@@ -45,8 +47,9 @@ struct hp_session {
 	struct hp_replay replay;	/* owned by the thread that opens */
 };
 
-/* NULL without memory. */
-struct hp_session *hp_session_new(struct hp_fib_peer *peer,
+/* NULL without memory, or when @aead lacks the suite of @keys. */
+struct hp_session *hp_session_new(const struct hp_aead *aead,
+				  struct hp_fib_peer *peer,
 				  const struct hp_session_keys *keys,
 				  uint32_t local, uint32_t remote,
 				  bool initiator, uint64_t now_ns);
