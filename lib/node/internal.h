@@ -181,6 +181,10 @@ void hp_node_publish(struct hp_node *n, bool anyway);
  * so that the record does not seem older than an offer made since.
  */
 void hp_node_record(struct hp_node *n, struct hp_record *rec);
+/* How long an answer of a peer is waited for before the question is sent again:
+ * three round trips to the nearest server, since nothing is known of its own.
+ */
+uint64_t hp_node_patience(const struct hp_node *n);
 /* What one server tells of our NAT, and what all of them together do. */
 enum hp_mapping hp_server_mapping(const struct hp_node *n,
 			       const struct server *s);

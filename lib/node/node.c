@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* While no round trip is known; and the least that is waited. */
+#define PATIENCE_NS (250 * HP_MS)
+#define PATIENCE_LEAST_NS (100 * HP_MS)
+
 /* ---- for the other files --------------------------------------------- */
 
 uint64_t hp_node_wall(const struct hp_node *n)
@@ -79,6 +83,18 @@ enum hp_mapping hp_node_mapping(const struct hp_node *n)
 			worst = m;
 	}
 	return worst;
+}
+
+uint64_t hp_node_patience(const struct hp_node *n)
+{
+	uint64_t rtt_ns = HP_NEVER;
+
+	for (unsigned int i = 0; i < n->n_servers; i++)
+		if (n->servers[i].rtt_ns)
+			rtt_ns = hp_time_min(rtt_ns, n->servers[i].rtt_ns);
+	if (rtt_ns == HP_NEVER)
+		return PATIENCE_NS;
+	return 3 * rtt_ns > PATIENCE_LEAST_NS ? 3 * rtt_ns : PATIENCE_LEAST_NS;
 }
 
 void hp_node_record(struct hp_node *n, struct hp_record *rec)

@@ -246,6 +246,7 @@ static enum hp_err keys_wg(struct peer *p)
 	hp_secret_wipe(&psk);
 	hp_wg_peer_set_user(p->wg, p);
 	hp_wg_peer_set_roaming(p->wg, false);
+	hp_wg_peer_set_repeat(p->wg, hp_node_patience(n));
 	err = hp_wg_peer_allow(p->wg, &prefix4);
 	if (err == HP_OK)
 		err = hp_wg_peer_allow(p->wg, &prefix6);
@@ -512,6 +513,7 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 		p->relay_server = server;
 	}
 	take_record(p, rec);
+	hp_wg_peer_set_repeat(p->wg, hp_node_patience(n));
 	intro.n_candidates = intro_candidates(p, rec, seen, cand);
 	intro.relay = p->relay;
 	peer_route(p);

@@ -167,6 +167,11 @@ enum hp_err hp_wg_peer_set_path(struct hp_wg_peer *peer,
 	HP_MUST_CHECK;
 /* Does the path follow the source of authentic packets? At first: yes. */
 void hp_wg_peer_set_roaming(struct hp_wg_peer *peer, bool on);
+/* For a peer that is known to do the same: handshake messages that get no
+ * answer are sent again as they are, first after @first_ns (a round trip and
+ * some), then ever more slowly. 0, as at first: not, as WireGuard has it.
+ */
+void hp_wg_peer_set_repeat(struct hp_wg_peer *peer, uint64_t first_ns);
 
 /* Gives @prefix to @peer, taking it from the peer that has it. */
 enum hp_err hp_wg_peer_allow(struct hp_wg_peer *peer,

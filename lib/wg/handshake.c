@@ -68,6 +68,7 @@ static enum hp_err make_initiation(struct hp_wg_peer *peer, uint64_t now_ns,
 	if (err)
 		goto out;
 	hp_cookie_sign(&peer->cookie, (uint8_t *)msg, sizeof(*msg), now_ns);
+	hp_repeat_keep(peer, &peer->initiation, msg, sizeof(*msg), now_ns);
 	peer->handshake.sent_ns = now_ns;
 	peer->handshake.wanting = false;
 out:
@@ -142,6 +143,10 @@ enum hp_err hp_wg_initiation_make(struct hp_wg_peer *peer, uint64_t now_ns,
 
 	if (!has_keys(peer))
 		return HP_ERR_KEY;
+	if (sent_lately(peer, now_ns) && peer->initiation.len) {
+		memcpy(out, peer->initiation.msg, sizeof(msg));
+		return HP_OK;
+	}
 	if (sent_lately(peer, now_ns))
 		return HP_ERR_AGAIN;
 	err = make_initiation(peer, now_ns, &msg);
@@ -177,6 +182,18 @@ static enum hp_drop check_initiation(const struct hp_wg_peer *peer,
 	    hp_time_since(now_ns, peer->consumed_ns) < HP_WG_FLOOD_TIME)
 		return HP_DROP_LIMIT;
 	return HP_DROP_NONE;
+}
+
+/* The answer to @msg was lost, perhaps, while its session still waits to be
+ * confirmed. Whoever sends a copy of it from elsewhere gets less than he sent.
+ */
+static void answer_again(struct hp_wg_peer *peer,
+			 const struct hp_wire_initiation *msg,
+			 const struct hp_path *from, uint64_t now_ns)
+{
+	if (hp_repeat_same(peer, msg) &&
+	    hp_time_since(now_ns, peer->answer.sent_ns) >= HP_WG_FLOOD_TIME)
+		hp_repeat_send(peer, &peer->answer, from, now_ns);
 }
 
 /* Makes the answer and the session; changes nothing. NULL: @why. */
@@ -237,6 +254,8 @@ static enum hp_drop consume_initiation(struct hp_wg *wg,
 				  sizeof(msg->timestamp), stamp))
 		goto out;
 	why = check_initiation(peer, stamp, now_ns);
+	if (why == HP_DROP_REPLAY)
+		answer_again(peer, msg, from, now_ns);
 	if (why)
 		goto out;
 	s = respond(peer, &noise, hp_get_le32(msg->sender), now_ns, reply,
@@ -250,6 +269,9 @@ static enum hp_drop consume_initiation(struct hp_wg *wg,
 	hp_stamps_heard(&peer->fib->stamps, sizeof(*msg), now_ns);
 	hp_peer_follow(peer, from);
 	answer(peer, reply, buf, sizeof(buf), from, now_ns);
+	hp_repeat_keep(peer, &peer->answer, reply, sizeof(*reply), now_ns);
+	memcpy(peer->answered_mac1, msg->macs.mac1,
+	       sizeof(peer->answered_mac1));
 	hp_timers_arm(peer, now_ns);
 out:
 	hp_noise_wipe(&noise);
@@ -270,6 +292,23 @@ static void completed(struct hp_wg_peer *peer, uint64_t now_ns)
 	hp_timers_arm(peer, now_ns);
 }
 
+/* An answer that was taken already comes again: what confirmed it was lost. */
+static void confirm_again(struct hp_wg *wg, const struct hp_wire_response *msg,
+			  uint64_t now_ns)
+{
+	struct hp_session *s = hp_fib_find(wg->fib, hp_get_le32(msg->receiver));
+	struct hp_wg_peer *peer = s ? hp_wg_peer_by_id(wg, s->peer->id) : NULL;
+	uint64_t sent_ns;
+
+	if (!peer || s != peer->current || !s->initiator || !peer->repeat_ns ||
+	    hp_get_le32(msg->sender) != s->remote)
+		return;
+	sent_ns = atomic_load_explicit(&peer->fib->stamps.tx_last_ns,
+				       memory_order_relaxed);
+	if (hp_time_since(now_ns, sent_ns) >= HP_WG_FLOOD_TIME)
+		(void)hp_wg_keepalive(peer, now_ns); /* else it comes again */
+}
+
 static enum hp_drop consume_response(struct hp_wg *wg,
 				     const struct hp_path *from,
 				     const struct hp_wire_response *msg,
@@ -283,8 +322,10 @@ static enum hp_drop consume_response(struct hp_wg *wg,
 	struct hp_noise noise;
 	struct hp_path path;
 
-	if (!peer)
+	if (!peer) {
+		confirm_again(wg, msg, now_ns);
 		return HP_DROP_INDEX;
+	}
 	noise = peer->handshake.noise;
 	if (hp_noise_read_second(&noise, &wg->local, &peer->remote,
 				 msg->ephemeral, msg->nothing,

@@ -27,6 +27,7 @@ void hp_peer_drop_pending(struct hp_wg_peer *peer)
 		return;
 	HASH_DELETE(by_index, peer->wg->by_index, peer);
 	hp_noise_wipe(&peer->handshake.noise);
+	hp_repeat_stop(&peer->initiation);
 	peer->handshake.pending = false;
 }
 
@@ -55,15 +56,18 @@ void hp_peer_stop_handshake(struct hp_wg_peer *peer)
 static void set_next(struct hp_wg_peer *peer, struct hp_session *s)
 {
 	peer->next = s;
+	hp_repeat_stop(&peer->answer);
 	hp_fib_tx_next(peer->fib, s);
 }
 
 static void drop_session(struct hp_wg_peer *peer, struct hp_session **slot)
 {
+	struct hp_session *s = *slot;
+
 	if (slot == &peer->next)
-		hp_fib_tx_next(peer->fib, NULL);
-	if (*slot) {
-		hp_fib_remove(peer->wg->fib, *slot);
+		set_next(peer, NULL);
+	if (s) {
+		hp_fib_remove(peer->wg->fib, s);
 		hp_aead_forget(peer->wg->aead);
 	}
 	*slot = NULL;
@@ -289,6 +293,9 @@ enum hp_err hp_wg_peer_set_path(struct hp_wg_peer *peer,
 	} else if (peer->handshake.wanting) {
 		peer->handshake.retry_ns = now_ns;
 	}
+	/* What was lost on the old path need not wait for its turn. */
+	if (peer->initiation.len)
+		hp_repeat_send(peer, &peer->initiation, path, now_ns);
 	hp_timers_run(peer, now_ns);
 	return HP_OK;
 }

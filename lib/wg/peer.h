@@ -49,6 +49,23 @@ struct hp_wg_handshake {
 	uint64_t sent_ns;
 };
 
+/**
+ * struct hp_wg_repeat - A handshake message that is sent again
+ * @len:     0: none
+ * @n:       copies planned so far
+ * @next_ns: when the next one leaves
+ * @end_ns:  none after that
+ * @sent_ns: when one left last
+ */
+struct hp_wg_repeat {
+	uint8_t msg[sizeof(struct hp_wire_initiation)];
+	size_t len;
+	unsigned int n;
+	uint64_t next_ns;
+	uint64_t end_ns;
+	uint64_t sent_ns;
+};
+
 struct hp_wg_peer {
 	UT_hash_handle by_key;
 	UT_hash_handle by_id;
@@ -67,6 +84,10 @@ struct hp_wg_peer {
 	struct hp_session *current;
 	struct hp_session *next;
 	struct hp_wg_handshake handshake;
+	uint64_t repeat_ns;	/* before the first copy; 0: none are sent */
+	struct hp_wg_repeat initiation;	/* while handshake.pending */
+	struct hp_wg_repeat answer;	/* while `next` is not confirmed */
+	uint8_t answered_mac1[16];	/* of what it answers */
 	uint8_t timestamp[HP_WG_TIMESTAMP];	/* of the last initiation */
 	uint64_t consumed_ns;	/* when it came; 0: never */
 	uint64_t keys_ns;	/* birth of the newest session; 0: none */
@@ -156,6 +177,23 @@ enum hp_err hp_handshake_try(struct hp_wg_peer *peer, uint64_t now_ns);
 /* Takes a message of type 1 to 3. */
 enum hp_drop hp_handshake_rx(struct hp_wg *wg, const struct hp_path *from,
 			     const uint8_t *msg, size_t len, uint64_t now_ns);
+
+/* repeat.c */
+/* @msg was just sent: copies follow, if the peer is one for it. */
+void hp_repeat_keep(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
+		    const void *msg, size_t len, uint64_t now_ns);
+void hp_repeat_stop(struct hp_wg_repeat *r);
+/* When the next copy is due, or HP_NEVER. */
+uint64_t hp_repeat_at(const struct hp_wg_repeat *r);
+/* Sends the copy that is due over the peer's path. */
+void hp_repeat_run(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
+		   uint64_t now_ns);
+/* Sends one now, out of turn. */
+void hp_repeat_send(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
+		    const struct hp_path *path, uint64_t now_ns);
+/* Is @msg the initiation that `answer` answers? */
+bool hp_repeat_same(const struct hp_wg_peer *peer,
+		    const struct hp_wire_initiation *msg);
 
 /* timers.c */
 /* Sets the peer's deadline from its state and stamps. */
