@@ -4,9 +4,9 @@
  * the introduction and the server says that the peer has it too; the server
  * keeps no state of it, the two clients drop what they know already.
  *
- *	            250 ms, 500 ms ..           INTRO(answer)
+ *	            again and again             INTRO(answer)
  *	connect() --> CONNECT ------------------------------> event INTRO
- *	                 |  FAILED, or 8 tries   DELIVERED
+ *	                 |  FAILED, or 32 tries  DELIVERED
  *	                 +--> event FAILED       ----------> forgotten
  */
 #include <stdlib.h>
@@ -16,9 +16,9 @@
 #include "base/time.h"
 #include "meet/client_impl.h"
 
-#define CONNECT_TRIES 8
-/* With our introduction here, the peer's is worth this many tries. */
-#define DELIVER_TRIES 4
+#define CONNECT_TRIES 32
+/* With our introduction here, the peer's is worth this many more. */
+#define DELIVER_TRIES 16
 /* A list that changes while it is fetched is begun anew, so often. */
 #define LIST_RESTARTS 4
 
@@ -100,7 +100,7 @@ static void connect_send(struct hp_meet_client *c, struct mc_connect *k)
 static void connect_try(struct hp_meet_client *c, struct mc_connect *k,
 			uint64_t now_ns)
 {
-	if (k->introduced && k->tries >= DELIVER_TRIES) {
+	if (k->introduced && k->delivers++ == DELIVER_TRIES) {
 		connect_end(c, k);
 		return;
 	}
@@ -109,7 +109,7 @@ static void connect_try(struct hp_meet_client *c, struct mc_connect *k,
 		return;
 	}
 	hp_heap_set(&c->connect_timers, &k->timer,
-		    now_ns + mc_backoff(k->tries++));
+		    now_ns + mc_backoff(c, k->tries++, MC_FAST_NS));
 	connect_send(c, k);
 }
 
@@ -128,14 +128,16 @@ enum hp_err hp_meet_connect(struct hp_meet_client *c,
 		return HP_ERR_NOMEM;
 	hp_rng_fill(c->cfg.rng, k->id, sizeof(k->id));
 	k->tries = 0;
+	k->delivers = 0;
 	k->introduced = false;
 	k->delivered = false;
 	k->offer_len = (uint16_t)len;
 	memcpy(k->offer, offer, len);
 	if (c->state == HP_MEET_UP)
 		connect_try(c, k, now_ns);
-	else if (c->state == HP_MEET_WAITING && !c->info.refused)
-		c->next_ns = now_ns; /* somebody waits: no more patience */
+	else if (c->state == HP_MEET_WAITING ? !c->info.refused :
+					       c->tries > MC_HURRIED)
+		mc_hurry(c, now_ns); /* somebody waits: no more patience */
 	return HP_OK;
 }
 
@@ -269,7 +271,7 @@ static void list_ask(struct hp_meet_client *c, uint64_t now_ns)
 {
 	struct hp_meet_list m = { 0 };
 
-	c->list.next_ns = now_ns + mc_backoff(c->list.tries++);
+	c->list.next_ns = now_ns + mc_backoff(c, c->list.tries++, MC_SLOW_NS);
 	hp_put_be32(m.start, c->list.n);
 	c->list.counter = mc_session_send(c, HP_MEET_LIST, (uint8_t *)&m,
 					  sizeof(m));

@@ -12,8 +12,10 @@
  *
  * HELLO goes to IPv6 first and to IPv4 50 ms later: a datagram of 88 bytes is
  * cheap, waiting for a family that leads nowhere is not. Every question waits
- * 250 ms, then twice as long each time, up to 8 s, and from a minute on 15 s.
- * Three seconds without an answer are reported as LOST, once. A keepalive goes
+ * two round trips, then twice as long each time, up to 1 s, and at last 15 s.
+ * Three seconds without an answer are reported as LOST, once; the session may
+ * stand all the same, on a lossy link, so a keepalive goes with each HELLO, and
+ * any answer within the session brings it back. Else a keepalive goes
  * every 25 s (and a little less, so that nodes drift apart); one that brings
  * another path cookie was heard from an address that is not proven yet, and is
  * repeated with that cookie at once.
@@ -27,24 +29,34 @@
 #include "base/time.h"
 #include "meet/client_impl.h"
 
+/* The first wait while no round trip is known; and the least there is. */
+#define RETRY_NS (250 * HP_MS)
+#define RETRY_LEAST_NS (100 * HP_MS)
 #define HEAD_START_NS (50 * HP_MS)
 #define PATIENCE_NS (3 * HP_S)
 /* After a change of network the old session may be out of reach for good. */
 #define PATIENCE_MOVED_NS HP_S
 #define KEEPALIVE_NS (25 * HP_S)
 #define JITTER_MS 2000
-#define LONG_TRIES 10 /* when the pace goes from 8 s to 15 s */
 #define LONG_NS (15 * HP_S)
-#define REGISTER_TRIES 5
+#define REGISTER_TRIES 16
 #define PATH_TRIES 3
 #define REFUSED_NS (60 * HP_S)
 #define REFUSED_LIMIT_NS (15 * HP_S)
 
 static const struct hp_addr no_addr;
 
-uint64_t mc_backoff(unsigned int tries)
+uint64_t mc_backoff(const struct hp_meet_client *c, unsigned int tries,
+		    uint64_t max_ns)
 {
-	return MC_RETRY_NS << (tries < 5 ? tries : 5);
+	uint64_t first_ns = RETRY_NS;
+
+	if (c->info.rtt_ns)
+		first_ns = 2 * c->info.rtt_ns > RETRY_LEAST_NS ?
+				   2 * c->info.rtt_ns : RETRY_LEAST_NS;
+	if (first_ns >= max_ns)
+		return first_ns;
+	return hp_time_min(first_ns << (tries < 16 ? tries : 16), max_ns);
 }
 
 struct hp_addr mc_server(const struct hp_meet_client *c, unsigned int af,
@@ -114,12 +126,30 @@ static void say_hello(struct hp_meet_client *c, unsigned int af,
 	send_to(c, af, &m, sizeof(m), now_ns);
 }
 
+static void keepalive_put(struct hp_meet_client *c, uint64_t now_ns)
+{
+	uint8_t buf[sizeof(struct hp_meet_keepalive) + HP_MEET_RECORD_MAX +
+		    HP_MEET_MAC_LEN] = { 0 };
+	struct hp_meet_keepalive *m = (void *)buf;
+	size_t len = c->record_new ? c->record_len : 0;
+
+	memcpy(m->path, c->path, sizeof(m->path));
+	hp_put_be16(m->record_len, (uint16_t)len);
+	memcpy(buf + sizeof(*m), c->record, len);
+	c->keepalive_ns = now_ns;
+	c->keepalive_recorded = len != 0;
+	c->keepalive = mc_session_send(c, HP_MEET_KEEPALIVE, buf,
+				       sizeof(*m) + len + HP_MEET_MAC_LEN);
+}
+
 static void hello_try(struct hp_meet_client *c, uint64_t now_ns)
 {
 	bool both = c->cfg.server[0].family != HP_AF_NONE &&
 		    c->cfg.server[1].family != HP_AF_NONE;
 	unsigned int n = c->tries++;
 
+	if (c->standing)
+		keepalive_put(c, now_ns);
 	if (both && n == 0) {
 		say_hello(c, c->af, now_ns);
 		c->next_ns = now_ns + HEAD_START_NS;
@@ -131,10 +161,10 @@ static void hello_try(struct hp_meet_client *c, uint64_t now_ns)
 		say_hello(c, 1, now_ns);
 		say_hello(c, 0, now_ns);
 	}
-	if (n >= LONG_TRIES)
+	if (n >= MC_HURRIED)
 		c->next_ns = now_ns + LONG_NS + jitter(c, JITTER_MS);
 	else
-		c->next_ns = now_ns + mc_backoff(both ? n - 1 : n);
+		c->next_ns = now_ns + mc_backoff(c, both ? n - 1 : n, MC_SLOW_NS);
 }
 
 static void hello_start(struct hp_meet_client *c, uint64_t now_ns)
@@ -152,11 +182,18 @@ static void hello_start(struct hp_meet_client *c, uint64_t now_ns)
 	hello_try(c, now_ns);
 }
 
+void mc_hurry(struct hp_meet_client *c, uint64_t now_ns)
+{
+	c->tries = 0;
+	c->next_ns = now_ns;
+}
+
 static void wait_for(struct hp_meet_client *c, uint64_t until_ns)
 {
 	mc_ask_pause(c);
 	mc_query_stop(c);
 	c->state = HP_MEET_WAITING;
+	c->standing = false;
 	c->since_ns = HP_NEVER;
 	c->next_ns = until_ns;
 }
@@ -169,7 +206,7 @@ static void register_try(struct hp_meet_client *c, uint64_t now_ns)
 		hello_start(c, now_ns);
 		return;
 	}
-	c->next_ns = now_ns + mc_backoff(c->tries++);
+	c->next_ns = now_ns + mc_backoff(c, c->tries++, MC_FAST_NS);
 	send_to(c, c->af, c->register_msg, c->register_len, now_ns);
 }
 
@@ -255,6 +292,7 @@ static void session_begin(struct hp_meet_client *c,
 	c->info.relay = m->relay;
 	c->info.refused = 0;
 	c->lost = false;
+	c->standing = true;
 	c->state = HP_MEET_UP;
 	heard(c, now_ns);
 	keepalive_plan(c, now_ns);
@@ -319,16 +357,7 @@ static enum hp_err on_refused(struct hp_meet_client *c, const uint8_t *msg,
 
 static void keepalive_send(struct hp_meet_client *c, uint64_t now_ns)
 {
-	uint8_t buf[sizeof(struct hp_meet_keepalive) + HP_MEET_RECORD_MAX +
-		    HP_MEET_MAC_LEN] = { 0 };
-	struct hp_meet_keepalive *m = (void *)buf;
-	size_t len = c->record_new ? c->record_len : 0;
-
-	memcpy(m->path, c->path, sizeof(m->path));
-	hp_put_be16(m->record_len, (uint16_t)len);
-	memcpy(buf + sizeof(*m), c->record, len);
-	c->keepalive_ns = now_ns;
-	c->keepalive_recorded = len != 0;
+	keepalive_put(c, now_ns);
 	if (c->since_ns == HP_NEVER)
 		c->since_ns = now_ns;
 	/* With each, whatever it was sent for: else what makes us send them
@@ -336,9 +365,7 @@ static void keepalive_send(struct hp_meet_client *c, uint64_t now_ns)
 	 */
 	if (c->tries == 0)
 		mc_query_refresh(c, now_ns);
-	c->next_ns = now_ns + mc_backoff(c->tries++);
-	c->keepalive = mc_session_send(c, HP_MEET_KEEPALIVE, buf,
-				       sizeof(*m) + len + HP_MEET_MAC_LEN);
+	c->next_ns = now_ns + mc_backoff(c, c->tries++, MC_FAST_NS);
 }
 
 /* The server heard us where it does not know us: prove the place. What else
@@ -390,13 +417,31 @@ static void on_alive(struct hp_meet_client *c, const uint8_t *msg,
 	mc_seen(c, c->af, 0, &seen);
 }
 
+/* Not the session was lost, only packets. */
+static void session_resume(struct hp_meet_client *c, uint64_t now_ns)
+{
+	const struct hp_meet_event ev = {
+		.kind = HP_MEET_EV_REGISTERED,
+		.server = c->info.server,
+		.seen = c->info.seen[c->af][0],
+		.relay = c->info.relay,
+		.rtt_ns = c->info.rtt_ns,
+	};
+
+	c->lost = false;
+	c->state = HP_MEET_UP;
+	keepalive_plan(c, now_ns);
+	mc_ask_begin(c, now_ns);
+	mc_event(c, &ev);
+}
+
 static enum hp_err on_session(struct hp_meet_client *c, unsigned int af,
 			      const uint8_t *msg, size_t len, uint64_t now_ns)
 {
 	const struct hp_meet_session_head *h = (const void *)msg;
 	enum hp_err err;
 
-	if (c->state != HP_MEET_UP || af != c->af ||
+	if (!c->standing || af != c->af ||
 	    memcmp(h->session, c->session, sizeof(c->session)) != 0)
 		return HP_ERR_STATE;
 	err = hp_meet_mac_check(&c->keys.to_client, msg, len);
@@ -406,6 +451,8 @@ static enum hp_err on_session(struct hp_meet_client *c, unsigned int af,
 	if (err)
 		return err;
 	heard(c, now_ns);
+	if (c->state == HP_MEET_HELLO_SENT)
+		session_resume(c, now_ns);
 	if (msg[3] == HP_MEET_ALIVE)
 		on_alive(c, msg, now_ns);
 	else if (msg[3] == HP_MEET_INTRO)
@@ -655,8 +702,10 @@ void hp_meet_set_addrs(struct hp_meet_client *c, const struct hp_addr server[2],
 		c->cfg.server[af] = server[af];
 	}
 	if (c->state == HP_MEET_HELLO_SENT || c->state == HP_MEET_IDLE ||
-	    !hp_addr_eq(&used, &c->cfg.server[c->af]))
+	    !hp_addr_eq(&used, &c->cfg.server[c->af])) {
+		c->standing &= hp_addr_eq(&used, &c->cfg.server[c->af]);
 		hello_start(c, now_ns);
+	}
 }
 
 void hp_meet_bye(struct hp_meet_client *c, uint64_t now_ns)
@@ -671,6 +720,7 @@ void hp_meet_bye(struct hp_meet_client *c, uint64_t now_ns)
 	session_wipe(c);
 	c->record_len = 0; /* nothing starts again without a new one */
 	c->state = HP_MEET_IDLE;
+	c->standing = false;
 	c->next_ns = HP_NEVER;
 	c->since_ns = HP_NEVER;
 	c->lost = false;

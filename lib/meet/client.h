@@ -180,7 +180,7 @@ void hp_meet_set_addrs(struct hp_meet_client *c, const struct hp_addr server[2],
  * hp_meet_connect() - Ask for an introduction to @slot
  * @offer: sealed for the peer; copied
  *
- * Repeated until the peer has it: 250 ms, doubling, at most 8 times; waits
+ * Repeated until the peer has it, at most 32 times; waits
  * while there is no session. Replaces an unfinished connect to the same slot.
  * Ends in one HP_MEET_EV_INTRO with @answer, or one HP_MEET_EV_FAILED.
  *

@@ -14,8 +14,13 @@
 
 /* Calls remembered, so that a repeated introduction is one event. */
 #define MC_CALLS 64
-/* The first wait for an answer; each further one is twice as long. */
-#define MC_RETRY_NS (250 * HP_MS)
+/* Waits for an answer double up to this: of what nobody waits for, and of what
+ * somebody does while the server is known to be there.
+ */
+#define MC_SLOW_NS HP_S
+#define MC_FAST_NS (500 * HP_MS)
+/* Tries before the pace of HELLO goes from 1 s to 15 s. */
+#define MC_HURRIED 16
 
 /* An unfinished hp_meet_connect(). */
 struct mc_connect {
@@ -24,6 +29,7 @@ struct mc_connect {
 	uint8_t id[HP_MEET_ID_LEN];
 	struct hp_timer timer;
 	unsigned int tries;
+	unsigned int delivers; /* tries since we were introduced */
 	bool introduced; /* we know the peer */
 	bool delivered;	 /* the peer knows us */
 	uint16_t offer_len;
@@ -74,7 +80,8 @@ struct hp_meet_client {
 	uint8_t register_msg[sizeof(struct hp_meet_register) +
 			     HP_MEET_RECORD_MAX + HP_SIG_LEN];
 
-	/* The session. */
+	/* The session. @standing: it may live, although answers are missed. */
+	bool standing;
 	uint8_t session[HP_MEET_ID_LEN];
 	struct hp_meet_keys keys;
 	struct hp_meet_window window;
@@ -106,8 +113,14 @@ void mc_event(struct hp_meet_client *c, const struct hp_meet_event *ev);
  */
 uint64_t mc_session_send(struct hp_meet_client *c, enum hp_meet_kind kind,
 			 uint8_t *msg, size_t len);
-/* 250 ms doubling, capped at 8 s. */
-uint64_t mc_backoff(unsigned int tries);
+/* How long an answer is waited for after @tries questions that got none: two
+ * round trips at first (RFC 8489, 6.2.1), 250 ms while none was measured.
+ */
+uint64_t mc_backoff(const struct hp_meet_client *c, unsigned int tries,
+		    uint64_t max_ns);
+
+/* Asks the server from now on as at first. */
+void mc_hurry(struct hp_meet_client *c, uint64_t now_ns);
 
 /* ask.c. All that take a message: it is authentic and fresh. */
 void mc_ask_begin(struct hp_meet_client *c, uint64_t now_ns);

@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "meet/client_impl.h"
 
-#define TRIES 3
+#define TRIES 6
 
 void mc_query_init(struct hp_meet_client *c)
 {
@@ -80,7 +80,7 @@ static void ask(struct hp_meet_client *c, unsigned int af, unsigned int port,
 		mc_seen(c, af, port, &none);
 		return;
 	}
-	q->next_ns = now_ns + mc_backoff(q->tries++);
+	q->next_ns = now_ns + mc_backoff(c, q->tries++, HP_S);
 	hp_stun_request_put(buf, q->tid);
 	c->cfg.ops->send(c->cfg.ctx, &dst, buf, sizeof(buf));
 }

@@ -569,7 +569,7 @@ static bool lose_connects(struct mw *w, struct mw_datagram *d)
 	       d->buf[3] != HP_MEET_CONNECT;
 }
 
-static void unanswered_connect_fails_after_eight_tries(void **state)
+static void unanswered_connect_fails_in_the_end(void **state)
 {
 	struct mw *w = *state;
 	struct mw_node *a = mw_up(w, 1);
@@ -1055,7 +1055,7 @@ int main(void)
 		T(connect_before_registration_waits_for_it),
 		T(longest_offer_and_record_fit),
 		T(cancelled_connect_gives_no_event),
-		T(unanswered_connect_fails_after_eight_tries),
+		T(unanswered_connect_fails_in_the_end),
 		T(networks_do_not_see_each_other),
 		T(list_has_all_but_ourselves_and_follows_changes),
 		T(long_list_comes_in_pages),
