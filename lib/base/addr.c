@@ -67,39 +67,31 @@ int hp_addr_cmp(const struct hp_addr *a, const struct hp_addr *b)
 	return d;
 }
 
-static bool ip_within(const struct hp_addr *a, const char *prefix)
-{
-	struct hp_prefix p;
-
-	return hp_prefix_parse(prefix, &p, NULL) == HP_OK &&
-	       hp_prefix_has(&p, a->family, a->ip);
-}
-
 enum hp_scope hp_addr_scope(const struct hp_addr *a)
 {
 	static const struct {
-		const char *prefix;
+		struct hp_prefix prefix;
 		enum hp_scope scope;
 	} ranges[] = {
-		{ "0.0.0.0/8", HP_SCOPE_NONE },
-		{ "127.0.0.0/8", HP_SCOPE_LOOPBACK },
-		{ "169.254.0.0/16", HP_SCOPE_LINK },
-		{ "10.0.0.0/8", HP_SCOPE_PRIVATE },
-		{ "172.16.0.0/12", HP_SCOPE_PRIVATE },
-		{ "192.168.0.0/16", HP_SCOPE_PRIVATE },
-		{ "100.64.0.0/10", HP_SCOPE_SHARED },
-		{ "224.0.0.0/3", HP_SCOPE_NONE },
-		{ "::/128", HP_SCOPE_NONE },
-		{ "::1/128", HP_SCOPE_LOOPBACK },
-		{ "fe80::/10", HP_SCOPE_LINK },
-		{ "fc00::/7", HP_SCOPE_PRIVATE },
-		{ "ff00::/8", HP_SCOPE_NONE },
+		{ { HP_AF_4, 8, { 0 } }, HP_SCOPE_NONE },
+		{ { HP_AF_4, 8, { 127 } }, HP_SCOPE_LOOPBACK },
+		{ { HP_AF_4, 16, { 169, 254 } }, HP_SCOPE_LINK },
+		{ { HP_AF_4, 8, { 10 } }, HP_SCOPE_PRIVATE },
+		{ { HP_AF_4, 12, { 172, 16 } }, HP_SCOPE_PRIVATE },
+		{ { HP_AF_4, 16, { 192, 168 } }, HP_SCOPE_PRIVATE },
+		{ { HP_AF_4, 10, { 100, 64 } }, HP_SCOPE_SHARED },
+		{ { HP_AF_4, 3, { 224 } }, HP_SCOPE_NONE },
+		{ { HP_AF_6, 128, { 0 } }, HP_SCOPE_NONE },
+		{ { HP_AF_6, 128, { [15] = 1 } }, HP_SCOPE_LOOPBACK },
+		{ { HP_AF_6, 10, { 0xfe, 0x80 } }, HP_SCOPE_LINK },
+		{ { HP_AF_6, 7, { 0xfc } }, HP_SCOPE_PRIVATE },
+		{ { HP_AF_6, 8, { 0xff } }, HP_SCOPE_NONE },
 	};
 
 	if (a->family == HP_AF_NONE)
 		return HP_SCOPE_NONE;
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (ip_within(a, ranges[i].prefix))
+		if (hp_prefix_has(&ranges[i].prefix, a->family, a->ip))
 			return ranges[i].scope;
 	return HP_SCOPE_GLOBAL;
 }
