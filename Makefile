@@ -154,11 +154,11 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(sim_src:%.c=$(B)/%.o) \
 # ---- simulated -----------------------------------------------------------
 sim_bin := $(B)/tests/sim/sim
 $(sim_bin): $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c)) $(libhp)
-	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lm
 
 .PHONY: sim sim-long
-sim: $(sim_bin)	## all pairs of NAT classes: a table, and build/sim.svg
-	$(Q)$(sim_bin) --matrix --svg build/sim.svg
+sim: $(sim_bin)	## all pairs of NAT classes: tables, and pictures in build/
+	$(Q)$(sim_bin) --matrix --svg build
 
 sim-long: $(sim_bin)	## 1,000,000 random runs on the virtual internet
 	$(Q)tests/sim/long $(sim_bin)

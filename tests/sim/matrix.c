@@ -2,14 +2,9 @@
 #include "../sim/matrix.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "../sim/watch.h"
-
-#define SERVER_DELAY (5 * HP_MS)	/* as world.c has it */
-#define GIVE_UP (20 * HP_S)
-#define GIVE_UP_LOSSY (90 * HP_S)
 
 const char *const matrix_topology[] = {
 	"one LAN",
@@ -48,158 +43,185 @@ static void topology(struct place p[2], unsigned int which)
 	}
 }
 
-/* ---- one run ----------------------------------------------------------- */
+/* ---- runs ---------------------------------------------------------------- */
 
-static void take_times(struct place p[2], struct matrix_sample *s,
-		       uint64_t start)
+/* What theory does not care about differs from seed to seed: hairpinning, the
+ * life of mappings, and a home router before the NAT of either side.
+ */
+static void vary(struct pair_setup *p, struct place_kind layered[2])
 {
-	struct hp_node_peer_info info[2] = { 0 };
-	uint64_t now = sim_now(p[0].node->world->sim);
-
-	for (unsigned int i = 0; i < 2; i++)
-		if (hp_node_peer_find(p[i].node->node, i ? "alice" : "bob",
-				      now, &info[i]) != HP_OK)
-			return;
-	s->direct = info[0].state == HP_PEER_DIRECT &&
-		    info[1].state == HP_PEER_DIRECT;
-	if (s->direct)
-		s->direct_ns = (info[0].direct_ns > info[1].direct_ns ?
-				info[0].direct_ns : info[1].direct_ns) - start;
-}
-
-static void measure(struct place p[2], struct matrix_sample *s,
-		    const struct watch *v, uint64_t give_up)
-{
-	struct sim_world_node *a = p[0].node, *b = p[1].node;
-	const struct sim_stream *to_b = &b->from[0], *to_a = &a->from[1];
-	struct sim_world *w = a->world;
-	uint64_t start = sim_now(w->sim);
-	unsigned int before[2] = { v->probes[0], v->probes[1] };
-
-	if (hp_node_want(a->node, "bob", start) != HP_OK)
-		return;
-	while (sim_now(w->sim) < start + give_up) {
-		bool often = sim_now(w->sim) < start + 2 * HP_S;
-
-		sim_world_packet(a, b);
-		sim_world_packet(b, a);
-		sim_world_run(w, often ? 2 * HP_MS : 50 * HP_MS);
-		if (to_b->delivered && !s->first_ns)
-			s->first_ns = to_b->last_ns - start;
-		s->connected = to_b->delivered && to_a->delivered;
-		if (!s->direct) {
-			take_times(p, s, start);
-			for (unsigned int i = 0; i < 2; i++)
-				if (v->probes[i] - before[i] > s->probes)
-					s->probes = v->probes[i] - before[i];
-		} else if (s->connected) {
-			break;
-		}
-	}
-	s->stray = s->direct ? s->theory == ORACLE_RELAY :
-			       s->theory == ORACLE_DIRECT;
-}
-
-static void run(struct matrix *m, struct place p[2], int row, int col,
-		uint64_t seed)
-{
-	struct matrix_sample *s;
-	static struct sim_world w;
-	struct watch v;
-
-	m->sample = reallocarray(m->sample, m->n + 1, sizeof(*s));
-	assert(m->sample);
-	s = &m->sample[m->n++];
-	*s = (struct matrix_sample){ .row = row, .col = col };
-	sim_world_init(&w, seed, true);
-	sim_set_hops(w.sim, 8);
-	watch_begin(&v, &w, NULL);
 	for (unsigned int i = 0; i < 2; i++) {
-		struct sim_link *l = &p[i].link;
+		struct place *x = &p->place[i];
 
-		p[i].port = (uint16_t)(30000 + hp_rng_below(sim_rng(w.sim),
-							   10000));
-		l->delay_ns = (3 + hp_rng_below(sim_rng(w.sim), 30)) * HP_MS;
-		l->jitter_ns = HP_MS;
-		l->loss_ppm = (unsigned int)(m->loss * 1e6);
-		s->rtt_s_ns += 2 * (l->delay_ns + SERVER_DELAY);
-		if (!p[i].beside && !p[!i].beside)
-			s->rtt_d_ns += 2 * l->delay_ns;
-		place_build(&p[i], &w, i);
+		x->hairpin = p->seed & 1;
+		x->lifetime_ns = (p->seed & 2 ? 30 : 120) * HP_S;
+		if (!(p->seed & (4u << i)))
+			continue;
+		layered[i] = (struct place_kind){
+			x->kind->name, &place_home, x->kind->home };
+		x->kind = &layered[i];
 	}
-	sim_world_run(&w, m->loss > 0 ? 30 * HP_S : 2 * HP_S);
-	s->theory = oracle_ask(p[0].node->host, p[1].node->host);
-	measure(p, s, &v, m->loss > 0 ? GIVE_UP_LOSSY : GIVE_UP);
-	watch_end(&v);
-	sim_world_free(&w);
 }
 
-void matrix_run(struct matrix *m, unsigned int seeds, uint64_t from,
-		double loss)
+/* @layered has to live as long as @out. */
+static void setup(const struct matrix *m, const struct matrix_entry *e,
+		  struct place_kind layered[2], struct pair_setup *out)
 {
-	memset(m, 0, sizeof(*m));
-	m->loss = loss;
-	for (unsigned int i = 0; i < seeds; i++) {
-		for (unsigned int r = 0; r < place_n_kinds; r++)
-			for (unsigned int c = 0; c <= r; c++) {
-				struct place p[2] = {
-					{ .kind = &place_kinds[r] },
-					{ .kind = &place_kinds[c] },
-				};
-
-				for (int k = 0; k < 2; k++) {
-					p[k].subnet = (uint8_t)(1 + k);
-					p[k].lifetime_ns = 120 * HP_S;
-				}
-				run(m, p, (int)r, (int)c,
-				    from + i * 1000 + r * 32 + c);
-			}
-		for (unsigned int t = 0; t < matrix_n_topologies; t++) {
-			struct place p[2] = { { .subnet = 1 },
-					      { .subnet = 2 } };
-
-			topology(p, t);
-			run(m, p, (int)t, -1, from + i * 1000 + 900 + t);
-		}
+	*out = (struct pair_setup){ .seed = e->seed, .loss = m->loss,
+				    .met = m->met, .only = m->only };
+	for (unsigned int i = 0; i < 2; i++) {
+		out->place[i].subnet = (uint8_t)(1 + i);
+		out->place[i].lifetime_ns = 120 * HP_S;
 	}
+	switch (e->set) {
+	case MATRIX_NAMED:
+		out->place[0].kind = &place_kinds[e->row];
+		out->place[1].kind = &place_kinds[e->col];
+		break;
+	case MATRIX_TOPOLOGY:
+		topology(out->place, e->row);
+		break;
+	case MATRIX_SWEPT:
+		out->place[0].kind = &place_swept[e->row];
+		out->place[1].kind = &place_swept[e->col];
+		vary(out, layered);
+		break;
+	}
+}
+
+void matrix_again(const struct matrix *m, struct matrix_entry *e, FILE *trace)
+{
+	struct place_kind layered[2];
+	struct pair_setup p;
+
+	setup(m, e, layered, &p);
+	p.trace = trace;
+	pair_try(&p, &e->s);
+}
+
+static void run(struct matrix *m, enum matrix_set set, unsigned int row,
+		unsigned int col, uint64_t seed)
+{
+	struct matrix_entry *e;
+
+	m->entry = reallocarray(m->entry, m->n + 1, sizeof(*e));
+	assert(m->entry);
+	e = &m->entry[m->n];
+	*e = (struct matrix_entry){ .set = set, .row = row, .col = col,
+				    .seed = seed };
+	matrix_again(m, e, NULL);
+	m->n += m->only == ORACLE_KINDS || e->s.theory == m->only;
+}
+
+void matrix_run(struct matrix *m, enum matrix_set set, unsigned int rounds,
+		uint64_t from)
+{
+	unsigned int rows = 0;
+
+	switch (set) {
+	case MATRIX_NAMED:
+		rows = place_n_kinds;
+		break;
+	case MATRIX_TOPOLOGY:
+		rows = matrix_n_topologies;
+		break;
+	case MATRIX_SWEPT:
+		rows = place_n_swept;
+		break;
+	}
+	for (unsigned int i = 0; i < rounds; i++)
+		for (unsigned int r = 0; r < rows; r++)
+			for (unsigned int c = 0; c <= r; c++)
+				if (set != MATRIX_TOPOLOGY || !c)
+					run(m, set, r, c, from++);
 }
 
 void matrix_free(struct matrix *m)
 {
-	free(m->sample);
+	free(m->entry);
 }
 
 /* ---- figures ----------------------------------------------------------- */
 
-size_t matrix_strays(const struct matrix *m)
+static void names_of(const struct matrix_entry *e, const char *out[2])
+{
+	out[0] = matrix_topology[0];
+	out[1] = "";
+	switch (e->set) {
+	case MATRIX_NAMED:
+		out[0] = place_kinds[e->row].name;
+		out[1] = place_kinds[e->col].name;
+		break;
+	case MATRIX_TOPOLOGY:
+		out[0] = matrix_topology[e->row];
+		break;
+	case MATRIX_SWEPT:
+		out[0] = place_swept[e->row].name;
+		out[1] = place_swept[e->col].name;
+		break;
+	}
+}
+
+size_t matrix_strays(const struct matrix *m, FILE *out)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < m->n; i++)
-		n += m->sample[i].stray || !m->sample[i].connected;
+	for (size_t i = 0; i < m->n; i++) {
+		const struct matrix_entry *e = &m->entry[i];
+		const char *names[2];
+
+		if (!pair_is_stray(&e->s))
+			continue;
+		n++;
+		names_of(e, names);
+		if (out)
+			fprintf(out, "%s, %s: theory says %s, is %s %s\n"
+				"  again: sim --pair %u,%u,%u,%" PRIu64
+				" --loss %g --trace\n", names[0], names[1],
+				oracle_text(e->s.theory),
+				!e->s.connected ? "not connected" :
+				e->s.direct ? "direct" : "relayed", e->s.why,
+				e->set, e->row, e->col, e->seed,
+				100 * m->loss);
+	}
 	return n;
 }
 
-double matrix_first_ms(const struct matrix_sample *s)
+double matrix_first_ms(const struct pair_sample *s)
 {
 	return s->connected ? (double)s->first_ns / 1e6 : -1;
 }
 
-double matrix_first_rtt(const struct matrix_sample *s)
+double matrix_first_rtt(const struct pair_sample *s)
 {
 	return s->connected ? (double)s->first_ns / (double)s->rtt_s_ns : -1;
 }
 
-double matrix_direct_ms(const struct matrix_sample *s)
+double matrix_both_ms(const struct pair_sample *s)
+{
+	return s->connected ? (double)s->both_ns / 1e6 : -1;
+}
+
+double matrix_direct_ms(const struct pair_sample *s)
 {
 	return s->direct ? (double)s->direct_ns / 1e6 : -1;
 }
 
-double matrix_direct_ideal(const struct matrix_sample *s)
+static double ideal_ns(const struct pair_sample *s)
 {
-	double ideal = (double)s->rtt_s_ns + 1.5 * (double)s->rtt_d_ns;
+	return (double)s->rtt_s_ns + 1.5 * (double)s->rtt_d_ns;
+}
 
-	return s->direct ? (double)s->direct_ns / ideal : -1;
+double matrix_direct_rtt(const struct pair_sample *s)
+{
+	return s->direct ? (double)s->direct_ns / ideal_ns(s) : -1;
+}
+
+double matrix_direct_over_ms(const struct pair_sample *s)
+{
+	double over = ((double)s->direct_ns - ideal_ns(s)) / 1e6;
+
+	return !s->direct ? -1 : over > 0 ? over : 0;
 }
 
 static int by_value(const void *a, const void *b)
@@ -209,142 +231,46 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-double *matrix_sorted(const struct matrix *m, int theory, matrix_figure *f,
-		      size_t *n)
+double *matrix_sorted(const struct matrix *m, enum oracle theory,
+		      matrix_figure *f, size_t *n)
 {
 	double *out = calloc(m->n + 1, sizeof(*out));
 
 	assert(out);
 	*n = 0;
 	for (size_t i = 0; i < m->n; i++) {
-		double v = f(&m->sample[i]);
+		double v = f(&m->entry[i].s);
 
-		if (v >= 0 && (theory < 0 ||
-			       (int)m->sample[i].theory == theory))
+		if (v >= 0 && (theory == ORACLE_KINDS ||
+			       m->entry[i].s.theory == theory))
 			out[(*n)++] = v;
 	}
 	qsort(out, *n, sizeof(*out), by_value);
 	return out;
 }
 
-struct matrix_cell matrix_cell_of(const struct matrix *m, int row, int col)
+double matrix_at(const double *sorted, size_t n, double quantile)
+{
+	return n ? sorted[(size_t)((double)(n - 1) * quantile + 0.5)] : 0;
+}
+
+struct matrix_cell matrix_cell_of(const struct matrix *m, enum matrix_set set,
+				  unsigned int row, unsigned int col)
 {
 	struct matrix_cell c = { 0 };
 
 	for (size_t i = 0; i < m->n; i++) {
-		const struct matrix_sample *s = &m->sample[i];
+		const struct matrix_entry *e = &m->entry[i];
 
-		if (s->row != row || s->col != col)
+		if (e->set != set || e->row != row || e->col != col)
 			continue;
-		c.theory = s->theory;
+		c.theory = e->s.theory;
 		c.n++;
-		c.connected += s->connected;
-		c.direct += s->direct;
-		c.first_ms += (double)s->first_ns / 1e6;
-		c.direct_ms += s->direct ? (double)s->direct_ns / 1e6 : 0;
+		c.connected += e->s.connected;
+		c.direct += e->s.direct;
+		c.direct_ms += e->s.direct ? (double)e->s.direct_ns / 1e6 : 0;
 	}
-	if (c.n)
-		c.first_ms /= c.n;
 	if (c.direct)
 		c.direct_ms /= c.direct;
 	return c;
-}
-
-/* ---- the table --------------------------------------------------------- */
-
-static void cell_print(const struct matrix_cell *c, FILE *out)
-{
-	if (c->connected < c->n)
-		fprintf(out, " %5.0f%%!", 100.0 * c->connected / c->n);
-	else if (c->direct)
-		fprintf(out, " %3.0f%%%s%3.0f", 100.0 * c->direct / c->n,
-			c->theory == ORACLE_DIRECT && c->direct < c->n ? "!" :
-									 " ",
-			c->direct_ms);
-	else
-		fprintf(out, "  %s%s", oracle_text(c->theory),
-			c->theory == ORACLE_DIRECT ? "!" : " ");
-}
-
-static double at(const double *sorted, size_t n, double q)
-{
-	return n ? sorted[(size_t)((double)(n - 1) * q + 0.5)] : 0;
-}
-
-static void row_print(const struct matrix *m, int theory, const char *what,
-		      matrix_figure *f, FILE *out)
-{
-	size_t n;
-	double *v = matrix_sorted(m, theory, f, &n);
-
-	if (n)
-		fprintf(out, "%-7s %-42s %6zu %8.2f %8.2f %8.2f %8.2f\n",
-			theory < 0 ? "all" : oracle_text((enum oracle)theory),
-			what, n, at(v, n, 0.5), at(v, n, 0.9), at(v, n, 0.99),
-			v[n - 1]);
-	free(v);
-}
-
-static void classes_print(const struct matrix *m, FILE *out)
-{
-	for (int o = 0; o < 3; o++) {
-		unsigned int n = 0, connected = 0, direct = 0, probes = 0;
-
-		for (size_t i = 0; i < m->n; i++) {
-			const struct matrix_sample *s = &m->sample[i];
-
-			if ((int)s->theory != o)
-				continue;
-			n++;
-			connected += s->connected;
-			direct += s->direct;
-			if (s->direct && s->probes > probes)
-				probes = s->probes;
-		}
-		fprintf(out, "theory says %-6s: %5u runs, %6.2f %% connected, "
-			"%6.2f %% direct; most probes until direct %u\n",
-			oracle_text((enum oracle)o), n,
-			n ? 100.0 * connected / n : 0,
-			n ? 100.0 * direct / n : 0, probes);
-	}
-}
-
-void matrix_print(const struct matrix *m, FILE *out)
-{
-	fprintf(out, "Loss of each access link: %.0f %%. Direct share, and mean "
-		"time to the direct path in ms;\nwhat theory says where no "
-		"path is direct; ! where it should be, or is not connected.\n"
-		"\n%-13s", 100 * m->loss, "");
-	for (unsigned int c = 0; c < place_n_kinds; c++)
-		fprintf(out, " %7.7s", place_kinds[c].name);
-	fputc('\n', out);
-	for (unsigned int r = 0; r < place_n_kinds; r++) {
-		fprintf(out, "%-13s", place_kinds[r].name);
-		for (unsigned int c = 0; c <= r; c++) {
-			struct matrix_cell cell =
-				matrix_cell_of(m, (int)r, (int)c);
-
-			cell_print(&cell, out);
-		}
-		fputc('\n', out);
-	}
-	fputc('\n', out);
-	for (unsigned int t = 0; t < matrix_n_topologies; t++) {
-		struct matrix_cell cell = matrix_cell_of(m, (int)t, -1);
-
-		fprintf(out, "%-42s", matrix_topology[t]);
-		cell_print(&cell, out);
-		fputc('\n', out);
-	}
-	fputc('\n', out);
-	classes_print(m, out);
-	fprintf(out, "\n%-7s %-42s %6s %8s %8s %8s %8s\n", "theory", "", "runs",
-		"p50", "p90", "p99", "most");
-	for (int o = -1; o < 3; o++)
-		row_print(m, o, "first packet, ms", matrix_first_ms, out);
-	row_print(m, -1, "first packet, round trips over the server",
-		  matrix_first_rtt, out);
-	row_print(m, 0, "direct path, ms", matrix_direct_ms, out);
-	row_print(m, 0, "direct path / (RTT_s + 1.5 RTT_d)",
-		  matrix_direct_ideal, out);
 }

@@ -1,86 +1,94 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * All pairs of NAT classes, several runs each: who gets a direct path, and how
- * long the first packet and the direct path take.
+ * Pairs of places, several runs each: the NAT classes that people meet, the
+ * topologies that are more than two NATs, and every kind of NAT that there can
+ * be. Who gets a direct path, and how long the first packet and the direct
+ * path take.
  */
 #ifndef SIM_MATRIX_H
 #define SIM_MATRIX_H
 
 #include <stdio.h>
 
-#include "../sim/oracle.h"
-#include "../sim/place.h"
+#include "../sim/pair.h"
+
+enum matrix_set {
+	MATRIX_NAMED,		/* place_kinds with each other */
+	MATRIX_TOPOLOGY,	/* matrix_topology; no columns */
+	MATRIX_SWEPT,		/* place_swept with each other */
+};
+
+/* A sample and its place in the tables. */
+struct matrix_entry {
+	enum matrix_set set;
+	unsigned int row;
+	unsigned int col;
+	uint64_t seed;
+	struct pair_sample s;
+};
 
 /**
- * struct matrix_sample - One pair, once
- * @row, @col:  places in the table; @col -1: one of the special topologies,
- *              then @row is its number
- * @connected:  packets passed both ways
- * @stray:      direct where theory says it cannot be, or not direct where it
- *              says it must
- * @first_ns:   from asking to the first packet delivered
- * @direct_ns:  and to both sides being direct
- * @rtt_s_ns:   round trip over the rendezvous, and
- * @rtt_d_ns:   directly
- * @probes:     of the side that sent more, until it was direct
+ * struct matrix
+ * @loss:  of each access link, 0 .. 1
+ * @met:  they know each other's keys
+ * @only: pairs of this class, the others are left out; ORACLE_KINDS: all
  */
-struct matrix_sample {
-	int row;
-	int col;
-	enum oracle theory;
-	bool connected;
-	bool direct;
-	bool stray;
-	uint64_t first_ns;
-	uint64_t direct_ns;
-	uint64_t rtt_s_ns;
-	uint64_t rtt_d_ns;
-	unsigned int probes;
-};
-
 struct matrix {
-	struct matrix_sample *sample;
+	struct matrix_entry *entry;
 	size_t n;
-	double loss;		/* of each access link, 0 .. 1 */
+	double loss;
+	bool met;
+	enum oracle only;
 };
-
-/* @seeds runs a pair, the first with @from. */
-void matrix_run(struct matrix *m, unsigned int seeds, uint64_t from,
-		double loss);
-void matrix_free(struct matrix *m);
-void matrix_print(const struct matrix *m, FILE *out);
-/* A picture of it. */
-void matrix_svg(const struct matrix *m, FILE *out);
-/* Pairs that were not connected, or not as theory says. */
-size_t matrix_strays(const struct matrix *m);
-
-/* ---- for the tables --------------------------------------------------- */
 
 extern const char *const matrix_topology[];
 extern const unsigned int matrix_n_topologies;
 
-/* A figure of a sample; negative: it has none. */
-typedef double matrix_figure(const struct matrix_sample *s);
-double matrix_first_ms(const struct matrix_sample *s);
-double matrix_first_rtt(const struct matrix_sample *s);
-double matrix_direct_ms(const struct matrix_sample *s);
-/* In units of RTT_s + 1.5 RTT_d, the least that the protocol needs. */
-double matrix_direct_ideal(const struct matrix_sample *s);
+/* Adds @rounds runs of each pair of @set, the first with seed @from. */
+void matrix_run(struct matrix *m, enum matrix_set set, unsigned int rounds,
+		uint64_t from);
+void matrix_free(struct matrix *m);
+/* Runs that were not as theory says; each is told to @out when not NULL. */
+size_t matrix_strays(const struct matrix *m, FILE *out);
+/* One of the runs again, with a trace. */
+void matrix_again(const struct matrix *m, struct matrix_entry *e, FILE *trace);
 
-/* The figures of all samples of a class (@theory -1: all), sorted; the caller
- * frees it.
- */
-double *matrix_sorted(const struct matrix *m, int theory, matrix_figure *f,
-		      size_t *n);
-/* What all samples in one cell say together. */
+/* What all samples in one cell say together; n 0: there are none. */
 struct matrix_cell {
 	enum oracle theory;
 	unsigned int n;
 	unsigned int connected;
 	unsigned int direct;
 	double direct_ms;	/* mean */
-	double first_ms;
 };
-struct matrix_cell matrix_cell_of(const struct matrix *m, int row, int col);
+struct matrix_cell matrix_cell_of(const struct matrix *m, enum matrix_set set,
+				  unsigned int row, unsigned int col);
+
+/* A figure of a sample; negative: it has none. */
+typedef double matrix_figure(const struct pair_sample *s);
+matrix_figure matrix_first_ms;
+matrix_figure matrix_first_rtt;		/* in units of RTT_s */
+matrix_figure matrix_both_ms;
+matrix_figure matrix_direct_ms;
+matrix_figure matrix_direct_rtt;	/* of RTT_s + 1.5 RTT_d */
+matrix_figure matrix_direct_over_ms;	/* beyond that */
+
+/* The figures of all samples of class @theory (ORACLE_KINDS: of all), sorted;
+ * the caller frees it.
+ */
+double *matrix_sorted(const struct matrix *m, enum oracle theory,
+		      matrix_figure *f, size_t *n);
+/* Of sorted values; 0 when there are none. */
+double matrix_at(const double *sorted, size_t n, double quantile);
+
+/* ---- to be read ---------------------------------------------------------- */
+
+void matrix_print(const struct matrix *m, FILE *out);
+/* Pictures: who is direct, of the classes and topologies, and of all kinds of
+ * NAT; and how soon.
+ */
+void matrix_svg(const struct matrix *m, FILE *out);
+void matrix_swept_svg(const struct matrix *m, FILE *out);
+void matrix_times_svg(const struct matrix *m, FILE *out);
 
 #endif

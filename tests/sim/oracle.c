@@ -9,12 +9,18 @@ struct chain {
 	unsigned int n;
 };
 
+/* How the next port of a NAT that maps by destination is found. */
+enum next_port {
+	NEXT_STEP,	/* behind the last one */
+	NEXT_BLOCK,	/* in the subscriber's block */
+	NEXT_ANY,
+};
+
 /* How a row of routers looks from outside: the worst of each property. */
 struct face {
 	enum sim_mapping mapping;	/* SIM_EIM when it has one port only */
 	enum sim_filtering filtering;
-	bool sequential;		/* its next port can be foreseen */
-	bool narrow;			/* its ports are few */
+	enum next_port next;		/* when it has more */
 };
 
 static struct chain chain_of(const struct sim_host *h)
@@ -45,24 +51,45 @@ static enum sim_mapping mapping_of(const struct sim_nat_config *c)
 	return c->mapping;
 }
 
+/* Of an outer port, when each new inner one makes a new one. */
+static enum next_port next_of(const struct sim_nat_config *c,
+			      enum next_port inner)
+{
+	switch (c->ports) {
+	case SIM_PRESERVE:
+		/* The inner port is taken once the server was spoken to. */
+		return c->mapping == SIM_EIM ? inner : NEXT_ANY;
+	case SIM_OVERLOAD:
+		return inner;
+	case SIM_SEQUENTIAL:
+		return NEXT_STEP;
+	case SIM_RANDOM:
+		return NEXT_ANY;
+	case SIM_BLOCK:
+		return NEXT_BLOCK;
+	}
+	return NEXT_ANY;
+}
+
 static struct face face_of(const struct chain *c, unsigned int n)
 {
-	struct face f = { .mapping = SIM_EIM, .filtering = SIM_EIF };
+	struct face f = { .mapping = SIM_EIM, .filtering = SIM_EIF,
+			  .next = NEXT_ANY };
 
 	for (unsigned int i = 0; i < n; i++) {
 		const struct sim_nat_config *cfg = sim_nat_config(c->r[i]);
 
 		if (cfg->filtering > f.filtering)
 			f.filtering = cfg->filtering;
-		if (mapping_of(cfg) == SIM_EIM)
-			continue;
 		if (mapping_of(cfg) > f.mapping)
 			f.mapping = mapping_of(cfg);
-		f.sequential = cfg->ports == SIM_SEQUENTIAL;
-		f.narrow = cfg->ports == SIM_BLOCK;
+		if (f.mapping != SIM_EIM && cfg->mapping != SIM_ROUTED)
+			f.next = next_of(cfg, f.next);
 	}
 	return f;
 }
+
+/* ---- what two of them can do -------------------------------------------- */
 
 /* @a maps by destination, so that @b hears it from a port that nobody knew.
  *
@@ -86,25 +113,44 @@ static bool meets_at_server_port(const struct face *a, const struct face *b)
 	return b->filtering == SIM_EIF && a->filtering != SIM_APDF;
 }
 
+/* @a's one port toward @b's address is unknown; whatever of @b hits it passes,
+ * is heard, and is answered from there.
+ */
+static bool waits_at_port(const struct face *a)
+{
+	return a->mapping == SIM_ADM && a->filtering != SIM_APDF;
+}
+
+static enum oracle found(enum next_port next)
+{
+	return next == NEXT_STEP ? ORACLE_PREDICT : ORACLE_BIRTHDAY;
+}
+
+/* One port is unknown: @a's, or (both map by destination) either one's. */
+static enum oracle judge_many(const struct face *a, const struct face *b)
+{
+	if (waits_at_port(a) && (a->next == NEXT_STEP || !waits_at_port(b)))
+		return found(a->next);
+	if (waits_at_port(b))
+		return found(b->next);
+	if (a->next == NEXT_STEP && b->next == NEXT_STEP)
+		return ORACLE_PREDICT;
+	if (a->next == NEXT_ANY || b->next == NEXT_ANY)
+		return ORACLE_RELAY;
+	return ORACLE_BLOCKS;
+}
+
 static enum oracle judge(const struct face *a, const struct face *b)
 {
-	bool certain;
-
 	if (a->mapping == SIM_EIM && b->mapping == SIM_EIM)
-		return ORACLE_DIRECT;
+		return ORACLE_CERTAIN;
 	if (b->mapping == SIM_EIM)
-		certain = heard_at_port(b);
-	else if (a->mapping == SIM_EIM)
-		certain = heard_at_port(a);
-	else
-		certain = meets_at_server_port(a, b) ||
-			  meets_at_server_port(b, a);
-	if (certain)
-		return ORACLE_DIRECT;
-	if (a->mapping == SIM_EIM || b->mapping == SIM_EIM ||
-	    a->sequential || b->sequential || (a->narrow && b->narrow))
-		return ORACLE_GUESS;
-	return ORACLE_RELAY;
+		return heard_at_port(b) ? ORACLE_CERTAIN : found(a->next);
+	if (a->mapping == SIM_EIM)
+		return heard_at_port(a) ? ORACLE_CERTAIN : found(b->next);
+	if (meets_at_server_port(a, b) || meets_at_server_port(b, a))
+		return ORACLE_CERTAIN;
+	return judge_many(a, b);
 }
 
 static bool translates(const struct sim_nat *r)
@@ -122,13 +168,13 @@ static enum oracle ask4(const struct sim_host *ha, const struct sim_host *hb)
 
 	/* One of them lives in the net where they meet, as it says itself. */
 	if (!own_a || !own_b)
-		return ORACLE_DIRECT;
+		return ORACLE_CERTAIN;
 	for (unsigned int i = own_a; i < a.n; i++)
 		if (translates(a.r[i]))
 			top = a.r[i];
 	/* Only the outermost NAT's addresses are known; it has to turn. */
 	if (top && !sim_nat_config(top)->hairpin)
-		return ORACLE_RELAY;
+		return ORACLE_NEVER;
 	fa = face_of(&a, top ? a.n : own_a);
 	fb = face_of(&b, top ? b.n : own_b);
 	return judge(&fa, &fb);
@@ -145,19 +191,27 @@ enum oracle oracle_ask(const struct sim_host *a, const struct sim_host *b)
 {
 	/* IPv6 is only filtered, and both sides send first. */
 	if (both_have(a, b, HP_AF_6))
-		return ORACLE_DIRECT;
-	return both_have(a, b, HP_AF_4) ? ask4(a, b) : ORACLE_RELAY;
+		return ORACLE_CERTAIN;
+	return both_have(a, b, HP_AF_4) ? ask4(a, b) : ORACLE_NEVER;
 }
 
 const char *oracle_text(enum oracle o)
 {
 	switch (o) {
-	case ORACLE_DIRECT:
-		return "direct";
-	case ORACLE_GUESS:
-		return "guess";
+	case ORACLE_CERTAIN:
+		return "certain";
+	case ORACLE_PREDICT:
+		return "predict";
+	case ORACLE_BIRTHDAY:
+		return "birthday";
+	case ORACLE_BLOCKS:
+		return "blocks";
 	case ORACLE_RELAY:
 		return "relay";
+	case ORACLE_NEVER:
+		return "never";
+	case ORACLE_KINDS:
+		break;
 	}
 	return "?";
 }

@@ -70,6 +70,27 @@ const struct place_kind place_kinds[] = {
 };
 const unsigned int place_n_kinds = sizeof(place_kinds) / sizeof(*place_kinds);
 
+#define SWEPT(m, f, p, name)						\
+	{ name, &(const struct sim_nat_config){				\
+		.mapping = SIM_##m, .filtering = SIM_##f,		\
+		.filtering6 = SIM_##f, .ports = SIM_##p,		\
+		.stride = 1, .block = 512 }, NULL }
+#define SWEPT_PORTS(m, f)						\
+	SWEPT(m, f, PRESERVE, #m " " #f " keeps"),			\
+	SWEPT(m, f, SEQUENTIAL, #m " " #f " steps"),			\
+	SWEPT(m, f, BLOCK, #m " " #f " block"),				\
+	SWEPT(m, f, RANDOM, #m " " #f " random")
+#define SWEPT_FILTERS(m)						\
+	SWEPT_PORTS(m, EIF), SWEPT_PORTS(m, ADF), SWEPT_PORTS(m, APDF)
+
+const struct place_kind place_swept[] = {
+	SWEPT_FILTERS(EIM), SWEPT_FILTERS(ADM), SWEPT_FILTERS(APDM),
+};
+const unsigned int place_n_swept = sizeof(place_swept) / sizeof(*place_swept);
+const struct sim_nat_config place_home = {
+	.mapping = SIM_EIM, .filtering = SIM_EIF, .filtering6 = SIM_EIF,
+};
+
 const struct place_kind *place_named(const char *name)
 {
 	for (unsigned int i = 0; i < place_n_kinds; i++)

@@ -20,6 +20,12 @@ extern const struct place_kind place_kinds[];
 extern const unsigned int place_n_kinds;
 const struct place_kind *place_named(const char *name);
 
+/* Each mapping with each filtering and each way to choose ports. */
+extern const struct place_kind place_swept[];
+extern const unsigned int place_n_swept;
+/* A home router that hides nothing, to stand before one of those. */
+extern const struct sim_nat_config place_home;
+
 enum place_ip { PLACE_IP4, PLACE_IP6, PLACE_BOTH };
 
 /**

@@ -90,7 +90,7 @@ static bool is_settled(struct run *r, unsigned int i, unsigned int k,
 	/* He is faster than the original, and makes a path look lossy. */
 	if (r->sc.stranger || r->misled[i] || r->misled[k])
 		return true;
-	return s == HP_PEER_DIRECT || theory(r, i, k) != ORACLE_DIRECT;
+	return s == HP_PEER_DIRECT || theory(r, i, k) != ORACLE_CERTAIN;
 }
 
 /* Talks until @test holds for all; blames the first pair for which it does not
@@ -144,7 +144,7 @@ static bool no_wonders(struct run *r)
 {
 	for (unsigned int i = 0; i < r->sc.n; i++)
 		for (unsigned int k = 0; k < r->sc.n; k++)
-			if (i != k && theory(r, i, k) == ORACLE_RELAY &&
+			if (i != k && theory(r, i, k) == ORACLE_NEVER &&
 			    state_of(r, i, k) == HP_PEER_DIRECT)
 				watch_blame(&r->watch, "%s is direct to %s, "
 					    "which cannot be", name(r, k),
@@ -237,7 +237,7 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 static void check_budget(struct run *r)
 {
 	if (r->sc.n != 2 || r->sc.lossy || r->sc.stranger ||
-	    theory(r, 0, 1) != ORACLE_DIRECT)
+	    theory(r, 0, 1) != ORACLE_CERTAIN)
 		return;
 	for (unsigned int i = 0; i < 2; i++)
 		if (r->watch.probes[i] > PROBES_MAX)

@@ -21,8 +21,8 @@
 struct run_result {
 	char why[WATCH_WHY];
 	unsigned int n_pairs;
-	unsigned int asked[3];
-	unsigned int direct[3];
+	unsigned int asked[ORACLE_KINDS];
+	unsigned int direct[ORACLE_KINDS];
 };
 
 /* @trace: NULL, or gets what happens. */

@@ -4,9 +4,11 @@
  *
  *	sim --seeds 10000 [--from 1]	random runs; prints the seeds that fail
  *	sim --seed 4711 [--trace]	one of them again, to the last byte
- *	sim --matrix [--svg FILE]	all pairs of NAT classes: who is direct,
- *	                          	and how fast; --seeds N runs of each,
- *	                          	--loss PERCENT on each access link
+ *	sim --matrix [--svg DIR]	pairs of NAT classes: who is direct, and how
+ *	                          	fast; --seeds N runs of each pair, and N
+ *	                          	of each two of all kinds of NAT, --loss
+ *	                          	PERCENT on each access link
+ *	sim --pair SET,ROW,COL,SEED	one run of the matrix again
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -23,8 +25,10 @@ struct options {
 	uint64_t seeds;
 	bool trace;
 	bool matrix;
+	bool met;
 	double loss;
 	const char *svg;
+	const char *pair;
 };
 
 static double seconds(void)
@@ -38,7 +42,7 @@ static double seconds(void)
 static int random_runs(const struct options *o, const char *self)
 {
 	uint64_t passed = 0, failed = 0, pairs = 0;
-	uint64_t asked[3] = { 0 }, direct[3] = { 0 };
+	uint64_t asked[ORACLE_KINDS] = { 0 }, direct[ORACLE_KINDS] = { 0 };
 	double start = seconds();
 
 	for (uint64_t seed = o->from; seed < o->from + o->seeds; seed++) {
@@ -46,7 +50,7 @@ static int random_runs(const struct options *o, const char *self)
 
 		run_seed(seed, o->trace ? stdout : NULL, &res);
 		pairs += res.n_pairs;
-		for (unsigned int i = 0; i < 3; i++) {
+		for (unsigned int i = 0; i < ORACLE_KINDS; i++) {
 			asked[i] += res.asked[i];
 			direct[i] += res.direct[i];
 		}
@@ -60,37 +64,73 @@ static int random_runs(const struct options *o, const char *self)
 		fflush(stdout);
 	}
 	printf("%" PRIu64 " pairs in %.1f s:", pairs, seconds() - start);
-	for (unsigned int i = 0; i < 3; i++)
-		printf("%s theory says %s: %" PRIu64 ", were direct: %" PRIu64,
-		       i ? ";" : "", oracle_text((enum oracle)i), asked[i],
-		       direct[i]);
+	for (unsigned int i = 0; i < ORACLE_KINDS; i++)
+		printf("%s %s %" PRIu64 ", direct %" PRIu64, i ? ";" : "",
+		       oracle_text((enum oracle)i), asked[i], direct[i]);
 	printf("\nsim: %" PRIu64 " passed, %" PRIu64 " failed, 0 skipped\n",
 	       passed, failed);
 	return failed ? 1 : 0;
 }
 
+/* Writes one picture to @dir. */
+static bool picture(const struct matrix *m, const char *dir, const char *name,
+		    void (*draw)(const struct matrix *m, FILE *out))
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s.svg", dir, name);
+	f = fopen(path, "w");
+	if (f)
+		draw(m, f);
+	if (f && !fclose(f))
+		return true;
+	perror(path);
+	return false;
+}
+
 static int matrix(const struct options *o)
 {
-	struct matrix m;
+	struct matrix m = { .loss = o->loss / 100, .met = o->met,
+			    .only = ORACLE_KINDS };
+	unsigned int rounds = (unsigned int)o->seeds;
+	bool drawn = true;
 	size_t strays;
 
-	matrix_run(&m, (unsigned int)o->seeds, o->from, o->loss / 100);
+	matrix_run(&m, MATRIX_NAMED, rounds, o->from);
+	matrix_run(&m, MATRIX_TOPOLOGY, rounds, o->from);
+	matrix_run(&m, MATRIX_SWEPT, rounds, o->from);
 	matrix_print(&m, stdout);
-	strays = matrix_strays(&m);
-	if (o->svg) {
-		FILE *f = fopen(o->svg, "w");
-
-		if (f)
-			matrix_svg(&m, f);
-		if (!f || fclose(f)) {
-			perror(o->svg);
-			return 1;
-		}
-	}
-	printf("\nmatrix: %zu passed, %zu failed, 0 skipped\n", m.n - strays,
+	fputc('\n', stdout);
+	strays = matrix_strays(&m, stdout);
+	if (o->svg)
+		drawn = picture(&m, o->svg, "matrix", matrix_svg) &
+			picture(&m, o->svg, "kinds", matrix_swept_svg) &
+			picture(&m, o->svg, "times", matrix_times_svg);
+	printf("matrix: %zu passed, %zu failed, 0 skipped\n", m.n - strays,
 	       strays);
 	matrix_free(&m);
-	return strays ? 1 : 0;
+	return strays || !drawn ? 1 : 0;
+}
+
+static int pair(const struct options *o)
+{
+	const struct matrix m = { .loss = o->loss / 100, .met = o->met,
+				  .only = ORACLE_KINDS };
+	struct matrix_entry e = { 0 };
+	unsigned int set;
+
+	if (sscanf(o->pair, "%u,%u,%u,%" SCNu64, &set, &e.row, &e.col,
+		   &e.seed) != 4)
+		return 2;
+	e.set = (enum matrix_set)set;
+	matrix_again(&m, &e, o->trace ? stdout : NULL);
+	printf("theory says %s; %s; first packet after %.1f ms, %s %.1f ms; "
+	       "%u probes, %u sockets %s\n", oracle_text(e.s.theory),
+	       e.s.connected ? "connected" : "NOT CONNECTED",
+	       matrix_first_ms(&e.s), e.s.direct ? "direct after" : "relayed",
+	       matrix_direct_ms(&e.s), e.s.probes, e.s.sockets, e.s.why);
+	return pair_is_stray(&e.s) ? 1 : 0;
 }
 
 static int usage(const char *self)
@@ -98,7 +138,9 @@ static int usage(const char *self)
 	fprintf(stderr, "usage: %s [--seeds N] [--from M]\n"
 		"       %s --seed N [--trace]\n"
 		"       %s --matrix [--seeds N] [--loss PERCENT] "
-		"[--svg FILE]\n", self, self, self);
+		"[--svg DIR]\n"
+		"       %s --pair SET,ROW,COL,SEED [--loss PERCENT] "
+		"[--trace]\n", self, self, self, self);
 	return 2;
 }
 
@@ -110,8 +152,10 @@ int main(int argc, char **argv)
 		{ "from", required_argument, NULL, 'f' },
 		{ "trace", no_argument, NULL, 't' },
 		{ "matrix", no_argument, NULL, 'm' },
+		{ "met", no_argument, NULL, 'k' },
 		{ "loss", required_argument, NULL, 'l' },
 		{ "svg", required_argument, NULL, 'g' },
+		{ "pair", required_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options o = { .from = 1 };
@@ -135,8 +179,14 @@ int main(int argc, char **argv)
 		case 'm':
 			o.matrix = true;
 			break;
+		case 'k':
+			o.met = true;
+			break;
 		case 'l':
 			o.loss = strtod(optarg, NULL);
+			break;
+		case 'p':
+			o.pair = optarg;
 			break;
 		case 'g':
 			o.svg = optarg;
@@ -147,6 +197,8 @@ int main(int argc, char **argv)
 	}
 	if (optind != argc || hp_crypto_init() != HP_OK)
 		return usage(argv[0]);
+	if (o.pair)
+		return pair(&o);
 	if (!o.seeds)
 		o.seeds = o.matrix ? 8 : 1000;
 	return o.matrix ? matrix(&o) : random_runs(&o, argv[0]);

@@ -218,6 +218,8 @@ static void node_deliver(void *ctx, const char *peer, struct hp_pkt *inner)
 	s->seen[number / 8] |= (uint8_t)(1u << number % 8);
 	s->delivered++;
 	s->last_ns = sim_now(x->world->sim);
+	if (s->delivered == 1)
+		s->first_ns = s->last_ns;
 	x->delivered++;
 }
 
@@ -393,6 +395,25 @@ void sim_world_restart(struct sim_world_node *x)
 	if (x->node)
 		sim_world_kill(x);
 	node_begin(x, NULL);
+}
+
+void sim_world_acquaint(struct sim_world *w)
+{
+	for (unsigned int i = 0; i < w->n_nodes; i++) {
+		struct hp_judge *judge = hp_judge_new(&w->net.id);
+
+		assert(judge);
+		for (unsigned int k = 0; k < w->n_nodes; k++) {
+			const struct hp_cert *cert = &w->nodes[k].id.cert;
+			enum hp_err err = k == i ? HP_OK :
+				hp_judge_check(judge, cert, WALL_S, NULL);
+
+			assert(err == HP_OK);
+			(void)err;
+		}
+		sim_world_kill(&w->nodes[i]);
+		node_begin(&w->nodes[i], judge);
+	}
 }
 
 void sim_world_init(struct sim_world *w, uint64_t seed, bool relay)

@@ -28,7 +28,8 @@ struct sim_world;
 struct sim_stream {
 	uint32_t sent;
 	uint32_t delivered;
-	uint64_t last_ns;	/* when the last one was delivered */
+	uint64_t first_ns;	/* when the first one was delivered, */
+	uint64_t last_ns;	/* and the last */
 	uint8_t seen[WORLD_PACKETS / 8];
 };
 
@@ -112,6 +113,8 @@ struct sim_world_node *sim_world_add(struct sim_world *w, const char *name,
 const char *sim_world_name(const struct sim_world *w, const struct sim_host *h);
 /* The node dies without a word; a new run of it begins. */
 void sim_world_restart(struct sim_world_node *x);
+/* All have met before: each is started anew, with the others' keys pinned. */
+void sim_world_acquaint(struct sim_world *w);
 /* Stops without a word. */
 void sim_world_kill(struct sim_world_node *x);
 /* Tells the node its interface addresses, as netlink would. */
