@@ -201,6 +201,61 @@ enum hp_err hp_chapoly_open(const struct hp_secret *key, uint64_t counter,
 	return HP_OK;
 }
 
+/* A context for one message of AES-256-GCM, its additional data taken. */
+static EVP_CIPHER_CTX *aesgcm_begin(const struct hp_secret *key,
+				    uint64_t counter, const void *ad,
+				    size_t ad_len, int enc)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	uint8_t nonce[12] = { 0 };
+	int n;
+
+	hp_put_be64(nonce + 4, counter);
+	if (ctx && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->b,
+				     nonce, enc) &&
+	    EVP_CipherUpdate(ctx, NULL, &n, ad, (int)ad_len))
+		return ctx;
+	EVP_CIPHER_CTX_free(ctx);
+	return NULL;
+}
+
+void hp_aesgcm_seal(const struct hp_secret *key, uint64_t counter,
+		    const void *ad, size_t ad_len, const void *msg, size_t len,
+		    uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx = aesgcm_begin(key, counter, ad, ad_len, 1);
+	int n;
+	int ok = ctx && EVP_CipherUpdate(ctx, out, &n, msg, (int)len) &&
+		 EVP_CipherFinal_ex(ctx, out + len, &n) &&
+		 EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, HP_TAG_LEN,
+				     out + len);
+
+	EVP_CIPHER_CTX_free(ctx);
+	assert(ok);
+	(void)ok;
+}
+
+enum hp_err hp_aesgcm_open(const struct hp_secret *key, uint64_t counter,
+			   const void *ad, size_t ad_len, const uint8_t *box,
+			   size_t len, uint8_t *out)
+{
+	size_t text_len = len - HP_TAG_LEN;
+	EVP_CIPHER_CTX *ctx;
+	int n;
+	int ok;
+
+	if (len < HP_TAG_LEN)
+		return HP_ERR_SHORT;
+	ctx = aesgcm_begin(key, counter, ad, ad_len, 0);
+	ok = ctx &&
+	     EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, HP_TAG_LEN,
+				 (void *)(box + text_len)) &&
+	     EVP_CipherUpdate(ctx, out, &n, box, (int)text_len) &&
+	     EVP_CipherFinal_ex(ctx, out + text_len, &n) > 0;
+	EVP_CIPHER_CTX_free(ctx);
+	return ok ? HP_OK : HP_ERR_AUTH;
+}
+
 void hp_box_seal(const struct hp_secret *key, const struct hp_rng *rng,
 		 const void *ad, size_t ad_len, const void *msg, size_t len,
 		 uint8_t *out)

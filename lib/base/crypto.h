@@ -91,6 +91,17 @@ enum hp_err hp_chapoly_open(const struct hp_secret *key, uint64_t counter,
 			    const void *ad, size_t ad_len, const uint8_t *box,
 			    size_t len, uint8_t *out) HP_MUST_CHECK;
 
+/* The same with AES-256-GCM (NIST SP 800-38D), whose nonce is four zero bytes
+ * and be64 @counter in Noise. For short messages: it expands the key each time.
+ */
+void hp_aesgcm_seal(const struct hp_secret *key, uint64_t counter,
+		    const void *ad, size_t ad_len, const void *msg, size_t len,
+		    uint8_t *out);
+/* HP_OK; HP_ERR_SHORT; HP_ERR_AUTH (@out is undefined). */
+enum hp_err hp_aesgcm_open(const struct hp_secret *key, uint64_t counter,
+			   const void *ad, size_t ad_len, const uint8_t *box,
+			   size_t len, uint8_t *out) HP_MUST_CHECK;
+
 /**
  * hp_box_seal() - Encrypt with XChaCha20-Poly1305 under a random nonce
  * @key: the key (borrowed)

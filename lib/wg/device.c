@@ -93,6 +93,9 @@ struct hp_wg *hp_wg_new(const struct hp_wg_cfg *cfg)
 		hp_wg_free(wg);
 		return NULL;
 	}
+	wg->suites = HP_SUITE_BIT(HP_SUITE_CHACHA);
+	if (cfg->aes && hp_aead_has(wg->aead, HP_SUITE_AES))
+		wg->suites |= HP_SUITE_BIT(HP_SUITE_AES);
 	hp_ratelimit_init(&wg->limit, wg->rng);
 	hp_forward_init(&wg->forward, wg->fib, wg->aead, collect, wg);
 	return wg;
@@ -134,6 +137,16 @@ void hp_wg_set_private(struct hp_wg *wg, const struct hp_secret *key)
 	}
 	for (struct hp_wg_peer *p = NULL; (p = hp_wg_peer_next(wg, p));)
 		hp_peer_key_changed(p);
+}
+
+bool hp_wg_has(const struct hp_wg *wg, enum hp_suite suite)
+{
+	return wg->suites & HP_SUITE_BIT(suite);
+}
+
+enum hp_aead_engine hp_wg_engine(const struct hp_wg *wg)
+{
+	return hp_aead_engine_of(wg->aead);
 }
 
 const struct hp_secret *hp_wg_private(const struct hp_wg *wg)
@@ -180,6 +193,7 @@ static enum hp_err err_of(enum hp_drop reason)
 	case HP_DROP_ROUTE:
 		return HP_ERR_ROUTE;
 	case HP_DROP_SOURCE:
+	case HP_DROP_SUITE:
 		return HP_ERR_DENIED;
 	case HP_DROP_INDEX:
 	case HP_DROP_PEER:

@@ -65,6 +65,9 @@ struct hp_wg_ops {
  * @ctx:        handed to @ops
  * @rng:        borrowed for its life
  * @engine:     cipher of hp_wg_rx() and hp_wg_tx()
+ * @aes:        understand handshakes of HP_SUITE_AES, if the engine has it:
+ *              for networks whose members know it; a peer still takes only
+ *              what hp_wg_peer_set_suites() allows
  * @load_per_s: handshake messages in a second above which sources must prove
  *              their address by a cookie; 0: HP_WG_LOAD_PER_S
  */
@@ -73,6 +76,7 @@ struct hp_wg_cfg {
 	void *ctx;
 	const struct hp_rng *rng;
 	enum hp_aead_engine engine;
+	bool aes;
 	uint32_t load_per_s;
 };
 
@@ -93,6 +97,10 @@ struct hp_fib *hp_wg_fib(struct hp_wg *wg);
  * (without an event).
  */
 void hp_wg_set_private(struct hp_wg *wg, const struct hp_secret *key);
+/* Does it understand handshakes of @suite? */
+bool hp_wg_has(const struct hp_wg *wg, enum hp_suite suite);
+/* Which library seals and opens. */
+enum hp_aead_engine hp_wg_engine(const struct hp_wg *wg);
 /* NULL when there is none. */
 const struct hp_secret *hp_wg_private(const struct hp_wg *wg);
 const struct hp_public *hp_wg_public(const struct hp_wg *wg);
@@ -156,6 +164,18 @@ void *hp_wg_peer_user(const struct hp_wg_peer *peer);
 
 /* NULL: all zero, that is none. Holds for handshakes from now on. */
 void hp_wg_peer_set_psk(struct hp_wg_peer *peer, const struct hp_secret *psk);
+/**
+ * hp_wg_peer_set_suites() - Say which ciphers are spoken with a peer
+ * @use:    of the handshakes that we begin
+ * @accept: set of HP_SUITE_BIT(): of those that it begins; must hold @use, or
+ *          be empty: no handshake succeeds, either way
+ *
+ * At first both are ChaCha20-Poly1305 alone, which is WireGuard. Sessions that
+ * stand go on. A handshake of ours that waits for its answer goes on, too,
+ * unless its suite is no longer accepted: then another one is begun at once.
+ */
+void hp_wg_peer_set_suites(struct hp_wg_peer *peer, enum hp_suite use,
+			   unsigned int accept, uint64_t now_ns);
 /* Seconds, 0: off. Switched on, a keepalive goes out at once. */
 void hp_wg_peer_set_keepalive(struct hp_wg_peer *peer, uint16_t seconds,
 			      uint64_t now_ns);
@@ -201,6 +221,9 @@ struct hp_wg_peer *hp_wg_peer_of(struct hp_wg *wg, enum hp_family family,
  * @keepalive_s:  0: off
  * @roaming:      the path follows the peer
  * @usable:       there is a session to send on, and a path
+ * @suite:        of the current session, when there is one
+ * @refused_ns:   when an initiation of a suite that is not accepted last came,
+ *                0: never
  * @handshaking:  an initiation is waiting for its answer
  * @session_ns:   when the current session was made, 0: there is none
  * @handshake_ns: when the last handshake was completed, 0: never
@@ -218,6 +241,8 @@ struct hp_wg_peer_info {
 	uint16_t keepalive_s;
 	bool roaming;
 	bool usable;
+	enum hp_suite suite;
+	uint64_t refused_ns;
 	bool handshaking;
 	uint64_t session_ns;
 	uint64_t handshake_ns;

@@ -36,6 +36,8 @@ const char *hp_drop_name(enum hp_drop reason)
 		return "too many handshakes";
 	case HP_DROP_PEER:
 		return "handshake of an unknown peer";
+	case HP_DROP_SUITE:
+		return "cipher not accepted";
 	case HP_DROP_STAGED:
 		return "no session in time";
 	case HP_DROP_NOMEM:

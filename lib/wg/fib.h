@@ -36,6 +36,7 @@ enum hp_drop {
 	HP_DROP_COOKIE,		/* under load: answered with a cookie */
 	HP_DROP_LIMIT,		/* too many handshakes of one source or peer */
 	HP_DROP_PEER,		/* initiation by an unknown key */
+	HP_DROP_SUITE,		/* initiation with a cipher not accepted */
 	HP_DROP_STAGED,		/* waited for a session that did not come */
 	HP_DROP_NOMEM,
 	HP_DROP_N,

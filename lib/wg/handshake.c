@@ -41,7 +41,7 @@ static uint64_t draw_jitter(struct hp_wg_peer *peer)
 
 static bool has_keys(const struct hp_wg_peer *peer)
 {
-	return peer->wg->has_key && peer->remote_ok;
+	return peer->wg->has_key && peer->remote_ok && peer->accept;
 }
 
 /* Makes an initiation and waits for its answer. HP_ERR_KEY, HP_ERR_NOMEM. */
@@ -59,9 +59,10 @@ static enum hp_err make_initiation(struct hp_wg_peer *peer, uint64_t now_ns,
 	wg->ops.timestamp(wg->ctx, stamp);
 	hp_put_le32(msg->type, HP_WG_INITIATION);
 	hp_put_le32(msg->sender, index);
-	err = hp_noise_write_first(&noise, PROLOGUE, &wg->local, &peer->remote,
-				   &ephemeral, msg->ephemeral, msg->fixed,
-				   stamp, sizeof(stamp), msg->timestamp);
+	err = hp_noise_write_first(&noise, peer->suite, PROLOGUE, &wg->local,
+				   &peer->remote, &ephemeral, msg->ephemeral,
+				   msg->fixed, stamp, sizeof(stamp),
+				   msg->timestamp);
 	if (err)
 		goto out;
 	err = hp_peer_set_pending(peer, &noise, index);
@@ -172,7 +173,8 @@ static void answer(struct hp_wg_peer *peer, struct hp_wire_response *msg,
 /* ---- consuming ---------------------------------------------------------- */
 
 /* May this initiation of @peer be answered? */
-static enum hp_drop check_initiation(const struct hp_wg_peer *peer,
+static enum hp_drop check_initiation(struct hp_wg_peer *peer,
+				     enum hp_suite suite,
 				     const uint8_t stamp[HP_WG_TIMESTAMP],
 				     uint64_t now_ns)
 {
@@ -181,7 +183,10 @@ static enum hp_drop check_initiation(const struct hp_wg_peer *peer,
 	if (peer->consumed_ns &&
 	    hp_time_since(now_ns, peer->consumed_ns) < HP_WG_FLOOD_TIME)
 		return HP_DROP_LIMIT;
-	return HP_DROP_NONE;
+	if (peer->accept & HP_SUITE_BIT(suite))
+		return HP_DROP_NONE;
+	peer->refused_ns = now_ns;
+	return HP_DROP_SUITE;
 }
 
 /* The answer to @msg was lost, perhaps, while its session still waits to be
@@ -241,8 +246,8 @@ static enum hp_drop consume_initiation(struct hp_wg *wg,
 	struct hp_session *s;
 	struct hp_noise noise;
 
-	if (hp_noise_read_first(&noise, PROLOGUE, &wg->local, msg->ephemeral,
-				msg->fixed, &public))
+	if (hp_noise_read_first(&noise, wg->suites, PROLOGUE, &wg->local,
+				msg->ephemeral, msg->fixed, &public))
 		goto out;
 	peer = hp_wg_peer_find(wg, &public);
 	why = HP_DROP_PEER;
@@ -253,7 +258,7 @@ static enum hp_drop consume_initiation(struct hp_wg *wg,
 	    hp_noise_read_payload(&noise, &peer->remote, msg->timestamp,
 				  sizeof(msg->timestamp), stamp))
 		goto out;
-	why = check_initiation(peer, stamp, now_ns);
+	why = check_initiation(peer, noise.suite, stamp, now_ns);
 	if (why == HP_DROP_REPLAY)
 		answer_again(peer, msg, from, now_ns);
 	if (why)

@@ -4,7 +4,11 @@
 #include <string.h>
 #include <sodium.h>
 
-static const char construction[] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
+/* Noise 8: all are longer than a hash, so that they are hashed (5.2). */
+static const char *const construction[HP_SUITES] = {
+	[HP_SUITE_CHACHA] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s",
+	[HP_SUITE_AES] = "Noise_IKpsk2_25519_AESGCM_BLAKE2s",
+};
 
 void hp_noise_wipe(struct hp_noise *n)
 {
@@ -83,36 +87,48 @@ static void mix_psk(struct hp_noise *n, const struct hp_secret *psk,
 static void seal(struct hp_noise *n, const struct hp_secret *key,
 		 const void *text, size_t len, uint8_t *sealed)
 {
-	hp_chapoly_seal(key, 0, n->hash, sizeof(n->hash), text, len, sealed);
+	if (n->suite == HP_SUITE_AES)
+		hp_aesgcm_seal(key, 0, n->hash, sizeof(n->hash), text, len,
+			       sealed);
+	else
+		hp_chapoly_seal(key, 0, n->hash, sizeof(n->hash), text, len,
+				sealed);
 	mix_hash(n, sealed, len + HP_TAG_LEN);
 }
 
 static enum hp_err unseal(struct hp_noise *n, const struct hp_secret *key,
 			  const uint8_t *sealed, size_t len, uint8_t *text)
 {
-	enum hp_err err = hp_chapoly_open(key, 0, n->hash, sizeof(n->hash),
-					  sealed, len, text);
+	enum hp_err err;
 
+	if (n->suite == HP_SUITE_AES)
+		err = hp_aesgcm_open(key, 0, n->hash, sizeof(n->hash), sealed,
+				     len, text);
+	else
+		err = hp_chapoly_open(key, 0, n->hash, sizeof(n->hash), sealed,
+				      len, text);
 	if (!err)
 		mix_hash(n, sealed, len);
 	return err;
 }
 
-static void begin(struct hp_noise *n, const void *prologue,
-		  size_t prologue_len, const struct hp_public *responder)
+static void begin(struct hp_noise *n, enum hp_suite suite,
+		  const void *prologue, size_t prologue_len,
+		  const struct hp_public *responder)
 {
-	const struct hp_piece name = { construction, sizeof(construction) - 1 };
+	const struct hp_piece name = { construction[suite],
+				       strlen(construction[suite]) };
 
 	memset(n, 0, sizeof(*n));
-	/* The name is longer than a hash, so it is hashed (Noise 5.2). */
+	n->suite = suite;
 	hp_blake2s(n->chain.b, &name, 1);
 	memcpy(n->hash, n->chain.b, sizeof(n->hash));
 	mix_hash(n, prologue, prologue_len);
 	mix_hash(n, responder->b, sizeof(responder->b));
 }
 
-enum hp_err hp_noise_write_first(struct hp_noise *n, const void *prologue,
-				 size_t prologue_len,
+enum hp_err hp_noise_write_first(struct hp_noise *n, enum hp_suite suite,
+				 const void *prologue, size_t prologue_len,
 				 const struct hp_noise_local *local,
 				 const struct hp_noise_remote *remote,
 				 const struct hp_secret *ephemeral,
@@ -124,7 +140,7 @@ enum hp_err hp_noise_write_first(struct hp_noise *n, const void *prologue,
 	struct hp_secret key;
 	enum hp_err err;
 
-	begin(n, prologue, prologue_len, &remote->public);
+	begin(n, suite, prologue, prologue_len, &remote->public);
 	n->ephemeral = *ephemeral;
 	hp_dh_public(ephemeral, &public);
 	memcpy(e, public.b, sizeof(public.b));
@@ -142,23 +158,36 @@ out:
 	return err;
 }
 
-enum hp_err hp_noise_read_first(struct hp_noise *n, const void *prologue,
-				size_t prologue_len,
+enum hp_err hp_noise_read_first(struct hp_noise *n, unsigned int suites,
+				const void *prologue, size_t prologue_len,
 				const struct hp_noise_local *local,
 				const uint8_t e[32],
 				const uint8_t fixed[HP_NOISE_FIXED],
 				struct hp_public *initiator)
 {
+	struct hp_public heard;
+	struct hp_secret es;
 	struct hp_secret key;
 	enum hp_err err;
 
-	begin(n, prologue, prologue_len, &local->public);
-	memcpy(n->heard.b, e, sizeof(n->heard.b));
-	mix_e(n, e);
-	err = mix_dh(n, &local->secret, &n->heard, &key);
-	if (!err)
+	memcpy(heard.b, e, sizeof(heard.b));
+	err = hp_dh(&local->secret, &heard, &es);
+	if (err)
+		goto out;
+	err = HP_ERR_AUTH;
+	for (int s = 0; err && s < HP_SUITES; s++) {
+		if (!(suites & HP_SUITE_BIT(s)))
+			continue;
+		begin(n, (enum hp_suite)s, prologue, prologue_len,
+		      &local->public);
+		n->heard = heard;
+		mix_e(n, e);
+		mix(n, es.b, sizeof(es.b), &key, NULL);
 		err = unseal(n, &key, fixed, HP_NOISE_FIXED, initiator->b);
+	}
 	hp_secret_wipe(&key);
+out:
+	hp_secret_wipe(&es);
 	return err;
 }
 
@@ -205,7 +234,7 @@ enum hp_err hp_noise_write_second(struct hp_noise *n,
 		return err;
 	mix_psk(n, &remote->psk, &key);
 	seal(n, &key, payload, len, sealed);
-	keys->suite = HP_SUITE_CHACHA;
+	keys->suite = n->suite;
 	split(n, &keys->recv, &keys->send);
 	hp_secret_wipe(&key);
 	return HP_OK;
@@ -230,7 +259,7 @@ enum hp_err hp_noise_read_second(struct hp_noise *n,
 		return err;
 	mix_psk(n, &remote->psk, &key);
 	err = unseal(n, &key, sealed, len, payload);
-	keys->suite = HP_SUITE_CHACHA;
+	keys->suite = n->suite;
 	if (!err)
 		split(n, &keys->send, &keys->recv);
 	hp_secret_wipe(&key);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s (Noise specification rev. 34), both
- * roles: the key schedule and its two messages
+ * IKpsk2 of the Noise specification (rev. 34), both roles, under one of two
+ * names: Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s, which is WireGuard's, and
+ * Noise_IKpsk2_25519_AESGCM_BLAKE2s. The name begins the hash that every message
+ * is bound to. The key schedule and its two messages are
  *
  *	-> e, es, s, ss, payload
  *	<- e, ee, se, psk, payload
@@ -43,6 +45,7 @@ struct hp_noise_remote {
 
 /* The state of one handshake. Secret: wipe with hp_noise_wipe(). */
 struct hp_noise {
+	enum hp_suite suite;
 	uint8_t hash[HP_HASH_LEN];
 	struct hp_secret chain;
 	struct hp_secret ephemeral;	/* ours */
@@ -54,6 +57,7 @@ void hp_noise_wipe(struct hp_noise *n);
 /**
  * hp_noise_write_first() - Initiator: make the first message
  * @n:         filled; needed for the answer
+ * @suite:     of the handshake, and of the session that it makes
  * @local:     our static key
  * @remote:    the responder's; its @ss must be right
  * @ephemeral: our ephemeral secret, clamped
@@ -64,8 +68,8 @@ void hp_noise_wipe(struct hp_noise *n);
  *
  * Return: HP_OK; HP_ERR_KEY when the responder's key is of low order.
  */
-enum hp_err hp_noise_write_first(struct hp_noise *n, const void *prologue,
-				 size_t prologue_len,
+enum hp_err hp_noise_write_first(struct hp_noise *n, enum hp_suite suite,
+				 const void *prologue, size_t prologue_len,
 				 const struct hp_noise_local *local,
 				 const struct hp_noise_remote *remote,
 				 const struct hp_secret *ephemeral,
@@ -73,11 +77,12 @@ enum hp_err hp_noise_write_first(struct hp_noise *n, const void *prologue,
 				 const void *payload, size_t len,
 				 uint8_t *sealed) HP_MUST_CHECK;
 /* Responder: read the first message up to the initiator's static key, which
- * is authentic only once hp_noise_read_payload() says so. HP_ERR_AUTH;
- * HP_ERR_KEY for a point of low order.
+ * is authentic only once hp_noise_read_payload() says so. Of @suites, a set, it
+ * finds the one that the message was made with; the second costs a few hashes,
+ * no key agreement. HP_ERR_AUTH: none; HP_ERR_KEY for a point of low order.
  */
-enum hp_err hp_noise_read_first(struct hp_noise *n, const void *prologue,
-				size_t prologue_len,
+enum hp_err hp_noise_read_first(struct hp_noise *n, unsigned int suites,
+				const void *prologue, size_t prologue_len,
 				const struct hp_noise_local *local,
 				const uint8_t e[32],
 				const uint8_t fixed[HP_NOISE_FIXED],

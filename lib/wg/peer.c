@@ -348,6 +348,8 @@ enum hp_err hp_wg_peer_add(struct hp_wg *wg, const struct hp_public *key,
 	peer->wg = wg;
 	peer->id = wg->last_id + 1;
 	peer->remote.public = *key;
+	peer->suite = HP_SUITE_CHACHA;
+	peer->accept = HP_SUITE_BIT(HP_SUITE_CHACHA);
 	peer->roam = true;
 	peer->fib = hp_fib_peer_new(peer->id);
 	if (!peer->fib || !peer_enter(wg, peer)) {
@@ -424,6 +426,20 @@ void *hp_wg_peer_user(const struct hp_wg_peer *peer)
 void hp_wg_peer_set_psk(struct hp_wg_peer *peer, const struct hp_secret *psk)
 {
 	peer->remote.psk = psk ? *psk : (struct hp_secret){ 0 };
+}
+
+void hp_wg_peer_set_suites(struct hp_wg_peer *peer, enum hp_suite use,
+			   unsigned int accept, uint64_t now_ns)
+{
+	struct hp_wg_handshake *hs = &peer->handshake;
+
+	peer->suite = use;
+	peer->accept = accept & peer->wg->suites;
+	if (!hs->pending || peer->accept & HP_SUITE_BIT(hs->noise.suite))
+		return;
+	hp_peer_stop_handshake(peer);
+	hs->sent_ns = 0;
+	(void)hp_wg_initiate(peer, now_ns); /* without a path: later */
 }
 
 void hp_wg_peer_set_keepalive(struct hp_wg_peer *peer, uint16_t seconds,
@@ -506,6 +522,9 @@ void hp_wg_peer_info(const struct hp_wg_peer *peer, uint64_t now_ns,
 		.roaming = peer->roam,
 		.usable = peer->current && hp_path_set(&peer->path) &&
 			  hp_session_usable(peer->current, now_ns),
+		.suite = peer->current ? peer->current->send.suite :
+					 HP_SUITE_CHACHA,
+		.refused_ns = peer->refused_ns,
 		.handshaking = peer->handshake.pending,
 		.session_ns = peer->current ? peer->current->birth_ns : 0,
 		.handshake_ns = peer->handshake_ns,

@@ -76,6 +76,8 @@ struct hp_wg_peer {
 	uint32_t id;
 	struct hp_noise_remote remote;
 	bool remote_ok;			/* remote.ss is right and not zero */
+	enum hp_suite suite;		/* of the handshakes that we begin */
+	unsigned int accept;		/* set of suites, of those it begins */
 	struct hp_cookie_maker cookie;
 	struct hp_path path;
 	bool roam;
@@ -90,6 +92,7 @@ struct hp_wg_peer {
 	uint8_t answered_mac1[16];	/* of what it answers */
 	uint8_t timestamp[HP_WG_TIMESTAMP];	/* of the last initiation */
 	uint64_t consumed_ns;	/* when it came; 0: never */
+	uint64_t refused_ns;	/* last one of a suite not accepted; 0: never */
 	uint64_t keys_ns;	/* birth of the newest session; 0: none */
 	uint64_t handshake_ns;	/* last one completed; 0: never */
 	uint64_t jitter_ns;	/* drawn anew for every initiation */
@@ -112,6 +115,7 @@ struct hp_wg {
 	struct hp_forward forward;
 	struct hp_noise_local local;
 	bool has_key;
+	unsigned int suites;	/* tried on initiations */
 	struct hp_cookie_checker checker;
 	struct hp_ratelimit limit;
 	uint32_t load_per_s;

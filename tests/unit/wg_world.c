@@ -117,7 +117,9 @@ static void node_make(struct world *w, size_t i, bool threaded)
 		.ops = &ops,
 		.ctx = n,
 		.rng = &w->rng,
-		.engine = HP_AEAD_AUTO,
+		/* Engines of two libraries talk to each other. */
+		.engine = i == 1 ? HP_AEAD_CRYPTO : HP_AEAD_AUTO,
+		.aes = true,
 	};
 
 	n->world = w;
@@ -126,7 +128,7 @@ static void node_make(struct world *w, size_t i, bool threaded)
 	n->threaded = threaded;
 	n->wg = hp_wg_new(&cfg);
 	assert_non_null(n->wg);
-	n->aead = hp_aead_new(HP_AEAD_SODIUM);
+	n->aead = hp_aead_new(hp_wg_engine(n->wg));
 	assert_non_null(n->aead);
 	hp_forward_init(&n->forward, hp_wg_fib(n->wg), n->aead, on_notice, n);
 	hp_dh_keypair(&w->rng, &n->secret, &n->public);
