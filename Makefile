@@ -65,7 +65,8 @@ built    := $(foreach p,$(programs),$(if $(filter %/main.c,$($(p)_src)),$(B)/$(p
 unit_src    := $(wildcard tests/unit/test_*.c)
 # The virtual internet, which unit tests and fuzzers use, too.
 sim_src     := $(addprefix tests/sim/,net.c nat.c world.c)
-unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c)) $(sim_src)
+unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c)) $(sim_src) \
+               tests/natbox/packet.c
 unit_bin    := $(unit_src:%.c=$(B)/%)
 fuzz_src    := $(wildcard tests/fuzz/fuzz_*.c)
 headers     := $(wildcard lib/*/*.h tund/*.h rendezvous/*.h tools/*.h tools/*/*.h)
@@ -130,11 +131,11 @@ check-purity: $(lib_obj)
 # follows deps is a make of its own.
 check:		## everything: unit, sanitizers, lab, fuzz; as root
 	$(Q)contrib/deps build demo check
-	$(Q)$(MAKE) all $(sim_bin)
+	$(Q)$(MAKE) all $(sim_bin) $(natbox_bin)
 	$(Q)MAKE=$(MAKE) VARIANT=$(VARIANT) tests/check
 
 CASES ?=
-check-lab: all	## lab of network namespaces; as root; CASES="pair stun" picks
+check-lab: all $(B)/tests/natbox/natbox	## lab of network namespaces; as root; CASES="pair stun" picks
 	$(Q)VARIANT=$(VARIANT) tests/lab/run $(CASES)
 
 FUZZ_SECONDS ?= 5
@@ -162,6 +163,12 @@ sim: $(sim_bin)	## all pairs of NAT classes: tables, and pictures in build/
 
 sim-long: $(sim_bin)	## 1,000,000 random runs on the virtual internet
 	$(Q)tests/sim/long $(sim_bin)
+
+# The simulator's NAT for real packets, in the lab.
+natbox_bin := $(B)/tests/natbox/natbox
+$(natbox_bin): $(patsubst %.c,$(B)/%.o,$(wildcard tests/natbox/*.c) \
+		tests/sim/nat.c) $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- shown and measured --------------------------------------------------
 .PHONY: deps demo bench-connect

@@ -26,6 +26,7 @@ TOP=${TOP:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 VARIANT=${VARIANT:-gcc}
 FAMILY=${FAMILY:-4}		# families of the internet: 4, 6 or 46
 LAB_ROOT=/run/hptun-lab
+NATBOX=$TOP/build/$VARIANT/tests/natbox/natbox
 declare -A KEEPER=()		# host -> pid of its keeper
 declare -A SITE=()		# router -> its number
 declare -A KIND=()		# router -> its kind
@@ -215,20 +216,26 @@ host() {
 	KEEPER[$1]=$(cat "$LAB_DIR/$1.pid")
 }
 
-# on HOST CMD...: runs CMD in a host (or in a bare namespace).
+# How to get into a host, or into a bare namespace.
+entry() {
+	ENTRY=(nsenter --net="/run/netns/$LAB-$1")
+	[ -z "${KEEPER[$1]:-}" ] ||
+		ENTRY=(nsenter -t "${KEEPER[$1]}" -m -u -n -r -w)
+}
+
+# on HOST CMD...: runs CMD there.
 on() {
-	if [ -n "${KEEPER[$1]:-}" ]; then
-		nsenter -t "${KEEPER[$1]}" -m -u -n -r -w "${@:2}"
-	else
-		nsenter --net="/run/netns/$LAB-$1" "${@:2}"
-	fi
+	local ENTRY
+	entry "$1"
+	"${ENTRY[@]}" "${@:2}"
 }
 
 # start HOST TAG CMD...: the same in the background; its output goes to a log
 # that is shown when the case fails.
 start() {
-	nsenter -t "${KEEPER[$1]}" -m -u -n -r -w "${@:3}" \
-		</dev/null >>"$LAB_DIR/$1-$2.log" 2>&1 &
+	local ENTRY
+	entry "$1"
+	"${ENTRY[@]}" "${@:3}" </dev/null >>"$LAB_DIR/$1-$2.log" 2>&1 &
 	echo $! >"$LAB_DIR/$1-$2.job"
 }
 job() { cat "$LAB_DIR/$1-$2.job"; }
@@ -355,13 +362,15 @@ loss() {
 #   cone     keeps the port, lets anybody in by a port that was used outward,
 #            and turns inside what is sent to that from inside (hairpin)
 #   firewall translates nothing; the host behind it is 192.0.2.N
+#   box ...  the simulator's NAT, of the kind that the words say (tests/natbox)
 router() {
-	local policy=drop
-	[ "$3" != open ] || policy=accept
+	local policy=drop kind=${3%% *} families=inet
+	[ $kind != open ] || policy=accept
+	[ $kind != box ] || families=ip6
 	SITE[$1]=$2
-	KIND[$1]=$3
+	KIND[$1]=$kind
 	LAN[$1]=${4:-192.168.$2}
-	[ "$3" != firewall ] || LAN[$1]=192.0.2
+	[ $kind != firewall ] || LAN[$1]=192.0.2
 	# shellcheck disable=SC2086
 	space "$1" $FORWARD
 	if [ -n "${5:-}" ]; then
@@ -374,7 +383,7 @@ router() {
 		"addr add fe80::1/64 dev lan" | ip_in "$1"
 	ip -n "$LAB-$1" -6 addr add "2001:db8:$2::1/64" dev lan
 	on "$1" nft -f - <<-END
-	table inet router {
+	table $families router {
 		chain input {
 			type filter hook input priority filter; policy $policy;
 			iifname != "wan" accept
@@ -389,7 +398,7 @@ router() {
 		}
 	}
 	END
-	"router_$3" "$1" "$2"
+	"router_$kind" "$1" "$2" "${3#"$kind"}"
 }
 
 router_nat() { masquerade "$1" ""; }
@@ -406,11 +415,16 @@ masquerade() { # ROUTER HOW
 	END
 }
 
+# outer ROUTER: its external IPv4 address.
+outer() {
+	on "$1" ip -4 -j addr show dev wan | jq -r '.[0].addr_info[0].local'
+}
+
 # It remembers who inside used which port. A bridge leaves the packet that turns
 # inside to the router.
 router_cone() {
 	local outside
-	outside=$(on "$1" ip -4 -j addr show dev wan | jq -r '.[0].addr_info[0].local')
+	outside=$(outer "$1")
 	masquerade "$1" ""
 	on "$1" sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true
 	on "$1" nft -f - <<-END
@@ -437,11 +451,44 @@ router_cone() {
 	END
 }
 
-# Its provider asks the cable for the address behind it.
 router_firewall() {
-	on "$1" sysctl -qw net.ipv4.conf.wan.proxy_arp=1
+	answers_for_inside "$1"
 	lines "addr del 192.0.2.1/24 dev lan" "addr add 192.0.2.1/32 dev lan" \
 		"route add 192.0.2.$2 dev lan" | ip_in "$1"
+}
+
+# Whoever asks its outer cable for an address that is inside gets an answer.
+answers_for_inside() {
+	on "$1" sysctl -qw net.ipv4.conf.wan.proxy_arp=1 \
+		net.ipv4.neigh.wan.proxy_delay=0
+}
+
+# The kernel routes; between inside and outside the NAT box stands. It alone has
+# the external address. What comes from the LAN goes to it by a table of its
+# own.
+router_box() { # NAME N WORDS
+	local outside via
+	[ -x "$NATBOX" ] || fail "no $NATBOX; try: make check-lab"
+	outside=$(outer "$1")
+	via=$(on "$1" ip -4 -j route show default | jq -r '.[0].gateway')
+	# shellcheck disable=SC2086
+	start "$1" box "$NATBOX" "$outside" $3
+	must 5 ip -n "$LAB-$1" link show dev outside
+	on "$1" sysctl -qw net.ipv4.conf.all.rp_filter=0 \
+		net.ipv4.conf.{inside,outside,lan,wan}.rp_filter=0
+	answers_for_inside "$1"
+	lines "link set inside up" "link set outside up" \
+		"addr del $outside dev wan" "route replace $via dev wan" \
+		"route replace default via $via dev wan" \
+		"route add $outside dev outside" \
+		"rule add iif lan lookup 10" \
+		"route add default dev inside table 10" | ip_in "$1"
+}
+# box_says ROUTER SIGNAL: HUP, its mappings are forgotten; USR1, it counts them.
+box_says() {
+	kill -"$2" "$(job "$1" box)"
+	must 3 grep -q mappings "$LAB_DIR/$1-box.log"
+	log "$1" box | tail -n 1
 }
 
 # plug HOST ROUTER N [IF]: a cable into the router's LAN; the host is number N
