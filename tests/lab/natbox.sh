@@ -20,3 +20,63 @@ case_full_cone() { boxed "box eim eif random" "$CONE" direct; }
 case_address_restricted_cone() { boxed "box eim adf random" "$CONE" direct; }
 case_port_restricted_cone() { boxed "box eim apdf random" "$CONE" direct; }
 case_port_restricted_on_a_kernel_nat() { boxed "box eim apdf random" nat direct; }
+
+# ---- mapping by destination ----------------------------------------------
+# By address: the port toward the peer is another than the server saw, yet one
+# that the peer's answers keep. A cone that looks at addresses hears it at once.
+case_adm_against_address_restricted() {
+	boxed "box adm apdf random" "box eim adf preserve" direct
+}
+case_apdm_against_full_cone() {
+	boxed "box apdm apdf random" "box eim eif preserve" direct
+}
+
+# ---- the home behind a carrier --------------------------------------------
+# Both in one carrier's net, whose NAT turns inside what is sent to itself, and
+# filters all the same.
+homes() { # KIND
+	lab_up
+	internet
+	router carrier 11 "$1" 100.64.11
+	router home_a 21 nat "" carrier
+	router home_b 22 nat "" carrier
+	host alice
+	host bob
+	plug alice home_a 2
+	plug bob home_b 2
+	rendezvous
+	founds alice
+	joins bob
+	meet alice bob
+}
+case_carrier_with_hairpin() {
+	homes "box eim apdf random hairpin"
+	path alice bob direct
+	both_reach alice bob
+}
+case_carrier_without_hairpin() {
+	homes "box eim apdf random"
+	path alice bob relayed
+	both_reach alice bob
+}
+
+# ---- time -----------------------------------------------------------------
+# A path that is used once in a while stays: the NAT forgets after 30 s, and
+# keepalives come before.
+case_lifetime_of_30_s() {
+	boxed "box eim apdf random lifetime=30" "$CONE lifetime=30" direct
+	local before
+	before=$(of alice bob .path.remote)
+	sleep 40
+	[ "$(of alice bob .path.remote)" = "$before" ]
+	on bob ping -q -c 1 -W 2 "$(overlay alice)" | grep -q ' 0% packet loss'
+	path alice bob direct
+}
+
+case_box_that_forgets() {
+	boxed "box eim apdf random" "$CONE" direct
+	watched alice bob 80
+	box_says nat_a HUP
+	longest alice 3
+	path alice bob direct
+}
