@@ -171,7 +171,7 @@ $(natbox_bin): $(patsubst %.c,$(B)/%.o,$(wildcard tests/natbox/*.c) \
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- shown and measured --------------------------------------------------
-.PHONY: deps demo bench-connect
+.PHONY: deps demo bench bench-connect
 deps:		## install the Debian packages that are missing; as root
 	$(Q)contrib/deps build demo check
 
@@ -179,6 +179,19 @@ demo:		## two NATs, a hole, a ping; as root; KEEP=1 leaves it up
 	$(Q)contrib/deps build demo
 	$(Q)$(MAKE) all
 	$(Q)VARIANT=$(VARIANT) tests/demo
+
+# The cipher that does nothing lies in front of the engines at link time, in
+# this one program of the bench.
+bench_bin := $(B)/tests/bench/pace $(B)/tests/bench/hptund-null
+$(B)/tests/bench/pace: $(B)/tests/bench/pace.o
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^
+$(B)/tests/bench/hptund-null: $(B)/tund/main.o $(B)/tund.a \
+		$(B)/tests/bench/null.o $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) \
+		-Wl,--wrap=hp_aead_seal,--wrap=hp_aead_open
+
+bench: all $(bench_bin)	## hptun beside others; ROUNDS= SECS= BENCH_WG=; as root
+	$(Q)VARIANT=$(VARIANT) tests/bench/run
 
 bench-connect: all	## time from `up` to the first answered ping; as root
 	$(Q)VARIANT=$(VARIANT) tests/bench/connect
