@@ -293,6 +293,29 @@ void sim_world_tell_interfaces(struct sim_world_node *x)
 	hp_node_set_interfaces(x->node, a + only6, n, sim_now(x->world->sim));
 }
 
+static void node_wire(struct sim_world_node *x)
+{
+	const struct sim_program program = {
+		.recv = node_recv,
+		.deadline = node_deadline,
+		.tick = node_tick,
+		.ctx = x,
+	};
+
+	sim_host_run(x->host, &program);
+}
+
+void sim_world_sleep(struct sim_world_node *x)
+{
+	sim_host_run(x->host, NULL);
+}
+
+void sim_world_wake(struct sim_world_node *x)
+{
+	node_wire(x);
+	hp_node_network_changed(x->node, sim_now(x->world->sim));
+}
+
 static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 {
 	struct sim_world *w = x->world;
@@ -304,12 +327,6 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 		.n_servers = 1,
 		.mtu = 1408,
 		.ops = node_ops,
-		.ctx = x,
-	};
-	const struct sim_program program = {
-		.recv = node_recv,
-		.deadline = node_deadline,
-		.tick = node_tick,
 		.ctx = x,
 	};
 	enum hp_err err;
@@ -324,7 +341,7 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 	err = hp_node_new(&cfg, &x->node);
 	assert(err == HP_OK);
 	(void)err;
-	sim_host_run(x->host, &program);
+	node_wire(x);
 	sim_world_tell_interfaces(x);
 	hp_node_start(x->node, x->port, WALL_S, sim_now(w->sim));
 }

@@ -115,6 +115,11 @@ const char *sim_world_name(const struct sim_world *w, const struct sim_host *h);
 void sim_world_restart(struct sim_world_node *x);
 /* All have met before: each is started anew, with the others' keys pinned. */
 void sim_world_acquaint(struct sim_world *w);
+/* The host is suspended: it neither hears nor does anything, while its clock
+ * goes on; and wakes, of which its shell tells it.
+ */
+void sim_world_sleep(struct sim_world_node *x);
+void sim_world_wake(struct sim_world_node *x);
 /* Stops without a word. */
 void sim_world_kill(struct sim_world_node *x);
 /* Tells the node its interface addresses, as netlink would. */
