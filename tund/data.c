@@ -174,9 +174,19 @@ static void add_out(struct data *d, const struct hp_path *path,
 	(void)hp_udp_batch_add(d->batch, path, p);
 }
 
+/* Once more, over the other path of peers whose path is in doubt. */
+static void send_copies(struct data *d, uint64_t now_ns)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (hp_forward_copy(&d->out[i], &d->pkt[i]))
+			add_out(d, d->out[i].also, &d->pkt[i], now_ns);
+	send_batch(d, now_ns);
+}
+
 /* Seals and sends what the arena holds. */
 static void flush_out(struct data *d, uint64_t now_ns)
 {
+	bool again = false;
 	size_t i;
 
 	if (!d->n)
@@ -186,6 +196,7 @@ static void flush_out(struct data *d, uint64_t now_ns)
 		switch (d->out[i].verdict) {
 		case HP_VERDICT_SEND:
 			add_out(d, d->out[i].path, &d->pkt[i], now_ns);
+			again |= d->out[i].also != NULL;
 			break;
 		case HP_VERDICT_CONTROL:
 			to_control(d, QUEUE_INNER, NULL, &d->pkt[i]);
@@ -197,6 +208,8 @@ static void flush_out(struct data *d, uint64_t now_ns)
 		}
 	}
 	send_batch(d, now_ns);
+	if (again)
+		send_copies(d, now_ns);
 	d->n = 0;
 	d->used = 0;
 }

@@ -270,6 +270,6 @@ enum hp_err hp_wg_tx(struct hp_wg *wg, struct hp_pkt *inner, uint64_t now_ns)
 	peer = hp_wg_peer_by_id(wg, out.peer);
 	if (out.verdict == HP_VERDICT_CONTROL)
 		return tx_later(peer, inner, now_ns);
-	wg->ops.send(wg->ctx, peer, out.path, inner);
+	hp_peer_emit(peer, &out, inner);
 	return HP_OK;
 }

@@ -185,6 +185,11 @@ void hp_wg_peer_set_keepalive(struct hp_wg_peer *peer, uint16_t seconds,
 enum hp_err hp_wg_peer_set_path(struct hp_wg_peer *peer,
 				const struct hp_path *path, uint64_t now_ns)
 	HP_MUST_CHECK;
+/* While a path without a channel is in doubt: a copy of each data packet takes
+ * @also (NULL: none). HP_ERR_NOMEM: it does from the next change on.
+ */
+enum hp_err hp_wg_peer_set_also(struct hp_wg_peer *peer,
+				const struct hp_path *also) HP_MUST_CHECK;
 /* Does the path follow the source of authentic packets? At first: yes. */
 void hp_wg_peer_set_roaming(struct hp_wg_peer *peer, bool on);
 /* For a peer that is known to do the same: handshake messages that get no

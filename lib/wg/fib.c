@@ -132,6 +132,7 @@ enum hp_err hp_fib_tx_set(struct hp_fib *fib, struct hp_fib_peer *peer,
 	atomic_init(&tx->next, atomic_load_explicit(&old->next,
 						    memory_order_relaxed));
 	tx->path = *path;
+	tx->also = peer->also;
 	old = atomic_exchange_explicit(&peer->tx, tx, memory_order_acq_rel);
 	hp_retire(&fib->retired, &old->retired, tx_release);
 	return HP_OK;

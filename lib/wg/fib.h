@@ -80,12 +80,14 @@ struct hp_fib_tx {
 	_Atomic(struct hp_session *) session;	/* NULL: none */
 	_Atomic(struct hp_session *) next;	/* instead, once confirmed */
 	struct hp_path path;		/* HP_AF_NONE: none */
+	struct hp_path also;		/* a copy takes this one, if set */
 };
 
 struct hp_fib_peer {
 	struct hp_retired retired;
 	struct hp_route_owner owner;
 	uint32_t id;
+	struct hp_path also;	/* for the next tx; control thread */
 	atomic_bool roam;	/* a new source of packets is to be reported */
 	_Atomic(struct hp_fib_tx *) tx;	/* never NULL */
 	struct hp_stamps stamps;

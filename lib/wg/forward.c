@@ -184,6 +184,7 @@ static bool seal_begin(struct hp_forward *f, struct hp_fib_peer *peer,
 	*slot = (struct hp_forward_slot){
 		.session = s,
 		.path = &tx->path,
+		.also = hp_path_set(&tx->also) ? &tx->also : NULL,
 		.text_len = text_len,
 	};
 	return true;
@@ -197,6 +198,7 @@ static void seal_end(struct hp_forward *f, const struct hp_pkt *p,
 
 	out->verdict = HP_VERDICT_SEND;
 	out->path = slot->path;
+	out->also = slot->also;
 	hp_stamps_sent(&s->peer->stamps, p->len, now_ns);
 	if (slot->text_len)
 		data_first(f, s->peer, &s->peer->stamps.tx_data_first_ns,
@@ -259,6 +261,13 @@ void hp_forward_out(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
 		outs[i] = (struct hp_forward_out){ .reason = HP_DROP_ROOM };
 		hp_fib_count(f->fib, HP_DROP_ROOM);
 	}
+}
+
+bool hp_forward_copy(const struct hp_forward_out *out, struct hp_pkt *p)
+{
+	if (out->verdict != HP_VERDICT_SEND || !out->also || out->path->channel)
+		return false;
+	return !out->also->channel || !hp_relay_push(p, out->also->channel);
 }
 
 void hp_forward_to(struct hp_forward *f, struct hp_fib_peer *peer,

@@ -53,12 +53,15 @@ enum hp_verdict {
  * @reason:  why, for DROP
  * @peer:    id of the peer, for SEND and CONTROL
  * @path:    for SEND; valid until the thread's next quiescent point
+ * @also:    for SEND: put a copy on the wire over this one, too, after the
+ *           packet itself, by hp_forward_copy(); or NULL
  */
 struct hp_forward_out {
 	enum hp_verdict verdict;
 	enum hp_drop reason;
 	uint32_t peer;
 	const struct hp_path *path;
+	const struct hp_path *also;
 };
 
 /**
@@ -78,6 +81,7 @@ struct hp_forward_in {
 struct hp_forward_slot {
 	struct hp_session *session;
 	const struct hp_path *path;
+	const struct hp_path *also;
 	uint32_t at;
 	uint32_t text_len;
 };
@@ -115,6 +119,10 @@ void hp_forward_init(struct hp_forward *f, struct hp_fib *fib,
  */
 void hp_forward_out(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
 		    struct hp_forward_out *outs, uint64_t now_ns);
+/* Makes @p, which was sent over @out->path, fit for @out->also. False: there is
+ * no such path. The receiver's replay window drops what comes twice.
+ */
+bool hp_forward_copy(const struct hp_forward_out *out, struct hp_pkt *p);
 /**
  * hp_forward_in() - Open data messages and check what is inside
  * @pkts: @n WireGuard messages without relay header, n <= HP_BATCH

@@ -178,6 +178,18 @@ void hp_peer_send(struct hp_wg_peer *peer, const struct hp_path *path,
 	peer->wg->ops.send(peer->wg->ctx, peer, path, &pkt);
 }
 
+void hp_peer_emit(struct hp_wg_peer *peer, const struct hp_forward_out *out,
+		  struct hp_pkt *pkt)
+{
+	const struct hp_wg *wg = peer->wg;
+	struct hp_pkt copy = *pkt;
+
+	wg->ops.send(wg->ctx, peer, out->path, pkt);
+	/* The owner puts the relay header in front, as with any packet. */
+	if (out->also && !out->path->channel)
+		wg->ops.send(wg->ctx, peer, out->also, &copy);
+}
+
 void hp_peer_drop_staged(struct hp_wg_peer *peer)
 {
 	if (peer->stage)
@@ -215,7 +227,7 @@ bool hp_peer_flush(struct hp_wg_peer *peer, uint64_t now_ns)
 			return any;
 		hp_stage_pop(peer->stage);
 		if (out.verdict == HP_VERDICT_SEND)
-			wg->ops.send(wg->ctx, peer, out.path, &pkt);
+			hp_peer_emit(peer, &out, &pkt);
 		any = true;
 	}
 	hp_stage_free(peer->stage);
@@ -233,7 +245,7 @@ enum hp_err hp_wg_keepalive(struct hp_wg_peer *peer, uint64_t now_ns)
 	hp_forward_to(&wg->forward, peer->fib, &pkt, &out, now_ns);
 	if (out.verdict != HP_VERDICT_SEND)
 		return hp_wg_initiate(peer, now_ns);
-	wg->ops.send(wg->ctx, peer, out.path, &pkt);
+	hp_peer_emit(peer, &out, &pkt);
 	hp_timers_arm(peer, now_ns);
 	return HP_OK;
 }
@@ -298,6 +310,20 @@ enum hp_err hp_wg_peer_set_path(struct hp_wg_peer *peer,
 		hp_repeat_send(peer, &peer->initiation, path, now_ns);
 	hp_timers_run(peer, now_ns);
 	return HP_OK;
+}
+
+enum hp_err hp_wg_peer_set_also(struct hp_wg_peer *peer,
+				const struct hp_path *also)
+{
+	static const struct hp_path none;
+
+	if (!also)
+		also = &none;
+	if (hp_path_eq(also, &peer->fib->also))
+		return HP_OK;
+	peer->fib->also = *also;
+	return hp_fib_tx_set(peer->wg->fib, peer->fib, peer->current,
+			     &peer->path);
 }
 
 void hp_wg_peer_set_roaming(struct hp_wg_peer *peer, bool on)

@@ -168,6 +168,9 @@ void hp_peer_forget_local(struct hp_wg_peer *peer);
 bool hp_peer_flush(struct hp_wg_peer *peer, uint64_t now_ns);
 /* HP_ERR_NOMEM */
 enum hp_err hp_peer_stage(struct hp_wg_peer *peer, const struct hp_pkt *p);
+/* Passes on what was sealed, and its copy. */
+void hp_peer_emit(struct hp_wg_peer *peer, const struct hp_forward_out *out,
+		  struct hp_pkt *pkt);
 /* Counts and passes on a handshake message that was sent. */
 void hp_peer_send(struct hp_wg_peer *peer, const struct hp_path *path,
 		  uint8_t *buf, size_t cap, size_t len, uint64_t now_ns);

@@ -411,6 +411,67 @@ static void control_thread_changes_all_under_a_data_thread(void **state)
 	world_free(w);
 }
 
+/* Path in doubt: each packet takes a second one, too, and arrives once. */
+static void a_copy_takes_the_second_path_and_counts_once(void **state)
+{
+	struct world *w = meshed(31);
+	struct hp_wg_peer *p = w->node[0].peer[1];
+	struct hp_path relay = { .remote = w->node[1].addr, .channel = 7 };
+	struct batch *b = batch_new();
+	uint32_t len;
+
+	(void)state;
+	assert_int_equal(hp_wg_peer_set_also(p, &relay), HP_OK);
+	batch_packet(w, b, 0, 0, 1, 100);
+	batch_packet(w, b, 1, 0, 2, 100);
+	out(w, b, 0, 2);
+	assert_true(hp_path_eq(b->outs[0].also, &relay));
+	assert_int_equal(b->outs[0].path->channel, 0);
+	assert_false(hp_forward_copy(&b->outs[1], &b->pkts[1]));
+	len = b->pkts[0].len;
+	/* What is sent second has the relay header in front. */
+	memcpy(b->buf[2], b->buf[0], SLOT);
+	b->pkts[2] = b->pkts[0];
+	b->pkts[2].data = b->buf[2] + (b->pkts[0].data - b->buf[0]);
+	assert_true(hp_forward_copy(&b->outs[0], &b->pkts[0]));
+	assert_int_equal(b->pkts[0].len, len + 8);
+	assert_int_equal(hp_datagram_kind(b->pkts[0].data, len + 8),
+			 HP_DGRAM_RELAY);
+	assert_true(hp_pkt_pull(&b->pkts[0], 8));
+	b->pkts[1] = b->pkts[2];
+	in(w, b, 1, 2);
+	assert_int_equal(b->ins[0].verdict, HP_VERDICT_DELIVER);
+	assert_int_equal(b->ins[1].verdict, HP_VERDICT_DROP);
+	assert_int_equal(b->ins[1].reason, HP_DROP_REPLAY);
+	/* And no more after that. */
+	assert_int_equal(hp_wg_peer_set_also(p, NULL), HP_OK);
+	batch_packet(w, b, 0, 0, 1, 100);
+	out(w, b, 0, 1);
+	assert_false(hp_forward_copy(&b->outs[0], &b->pkts[0]));
+	free(b);
+	world_free(w);
+}
+
+static void the_slow_path_copies_too(void **state)
+{
+	struct world *w = world_new(32, 2, false);
+	struct hp_path also = world_path(w, 1);
+	unsigned int sent;
+
+	(void)state;
+	world_send(w, 0, 1, 100);
+	world_wait(w, HP_S);
+	sent = w->node[0].sent[4];
+	assert_int_equal(hp_wg_peer_set_also(w->node[0].peer[1], &also),
+			 HP_OK);
+	world_send(w, 0, 1, 100);
+	assert_int_equal(w->node[0].sent[4], sent + 2);
+	world_wait(w, HP_S);
+	assert_int_equal(w->node[1].delivered, 2);
+	assert_int_equal(world_drops(w, 1, HP_DROP_REPLAY), 1);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +488,8 @@ int main(void)
 			answer_to_the_first_packet_takes_the_new_session),
 		cmocka_unit_test(retry_forgets_our_source_address),
 		cmocka_unit_test(control_thread_changes_all_under_a_data_thread),
+		cmocka_unit_test(a_copy_takes_the_second_path_and_counts_once),
+		cmocka_unit_test(the_slow_path_copies_too),
 	};
 
 	return cmocka_run_group_tests_name("wg_forward", tests, NULL, NULL);
