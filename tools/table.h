@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 /* Most columns of a table, and longest cell with its NUL. */
-#define TABLE_COLUMNS 10
+#define TABLE_COLUMNS 12
 #define TABLE_CELL 80
 
 struct table;

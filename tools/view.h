@@ -21,6 +21,8 @@ void view_path(const json_t *peer, FILE *out);
 void view_connected(const json_t *peer, FILE *out);
 /* Tables of peers, with a line beneath for each that is not direct, and why. */
 void view_peers(const json_t *peers, FILE *out);
+/* All of an answer to "doctor". view_doctor.c */
+void view_doctor(const json_t *doc, FILE *out);
 /* All of an answer to "status". */
 void view_status(const json_t *status, FILE *out);
 

@@ -70,6 +70,7 @@ enum hp_err ctl_want(struct ctl_client *c, const char *text,
 
 /* The facts as JSON, new references. ctl_status.c */
 json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns);
+json_t *ctl_addr_json(const struct hp_addr *a); /* null: none */
 json_t *ctl_server_json(const struct hp_node_server_info *s);
 json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns);
 
@@ -98,6 +99,7 @@ void ctl_tell_peer(struct ctl_client *c, struct ctl_told *t,
 /* Operations that go on. */
 void ctl_up(struct ctl_client *c, const json_t *req, uint64_t now_ns);
 void ctl_ping(struct ctl_client *c, const json_t *req, uint64_t now_ns);
+void ctl_doctor(struct ctl_client *c, const json_t *req, uint64_t now_ns);
 void ctl_watch(struct ctl_client *c, const json_t *req, uint64_t now_ns);
 
 #endif

@@ -82,6 +82,7 @@ const struct ctl_op ctl_ops[] = {
 	{ "status", op_status },
 	{ "peers", op_peers },
 	{ "ping", ctl_ping },
+	{ "doctor", ctl_doctor },
 	{ "up", ctl_up },
 	{ "watch", ctl_watch },
 	{ "reload", op_reload },

@@ -17,7 +17,7 @@ static json_t *ms_json(uint64_t ns)
 	return ns ? json_real((double)ns / (double)HP_MS) : json_null();
 }
 
-static json_t *addr_json(const struct hp_addr *a)
+json_t *ctl_addr_json(const struct hp_addr *a)
 {
 	char text[HP_ADDR_TEXT];
 
@@ -69,13 +69,13 @@ json_t *ctl_server_json(const struct hp_node_server_info *s)
 	json_t *seen = json_array();
 
 	if (s->seen4.family != HP_AF_NONE)
-		json_array_append_new(seen, addr_json(&s->seen4));
+		json_array_append_new(seen, ctl_addr_json(&s->seen4));
 	if (s->seen6.family != HP_AF_NONE)
-		json_array_append_new(seen, addr_json(&s->seen6));
+		json_array_append_new(seen, ctl_addr_json(&s->seen6));
 	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:s?}",
 			 "server", s->name,
 			 "state", server_word(s->state),
-			 "address", addr_json(&s->addr),
+			 "address", ctl_addr_json(&s->addr),
 			 "seen", seen,
 			 "mapping", hp_mapping_text(s->mapping),
 			 "rtt_ms", ms_json(s->rtt_ns),
@@ -91,7 +91,7 @@ static json_t *path_json(const struct hp_node_peer_info *p)
 	if (!hp_path_set(&p->path))
 		return json_null();
 	return json_pack("{s:s, s:o, s:i, s:s?}", "kind", kind, "remote",
-			 addr_json(&p->path.remote), "family",
+			 ctl_addr_json(&p->path.remote), "family",
 			 (int)p->path.remote.family, "via", p->server);
 }
 

@@ -123,6 +123,7 @@ static void node_event(void *ctx, const struct hp_node_event *ev)
 			 ev->peer, hp_err_name(ev->err));
 		break;
 	case HP_NODE_PONG:
+	case HP_NODE_REPORT:
 		break;
 	}
 	if (m->ctl)

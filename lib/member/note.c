@@ -67,6 +67,16 @@ size_t hp_note_seal(const struct hp_secret *pair,
 	case HP_NOTE_REVOKED:
 		hp_wr_copy(&w, note->list, note->list_len);
 		break;
+	case HP_NOTE_REPORT_WANTED:
+		hp_wr_be64(&w, note->ask);
+		hp_wr_u8(&w, note->part);
+		hp_wr_zero(&w, HP_NOTE_REPORT_MAX);
+		break;
+	case HP_NOTE_REPORT:
+		hp_wr_be64(&w, note->ask);
+		hp_wr_u8(&w, note->part);
+		hp_wr_copy(&w, note->list, note->list_len);
+		break;
 	}
 	assert(!w.bad);
 	hp_datagram_head(out, HP_KIND_NOTE);
@@ -77,6 +87,15 @@ size_t hp_note_seal(const struct hp_secret *pair,
 	return HEAD_LEN + w.len + HP_BOX_OVERHEAD;
 }
 
+/* What is left makes the answer no longer than the question. */
+static enum hp_err padding_get(struct hp_rd *r)
+{
+	while (r->left)
+		if (hp_rd_u8(r))
+			return HP_ERR_FORMAT;
+	return r->bad ? HP_ERR_FORMAT : HP_OK;
+}
+
 static enum hp_err body_get(struct hp_rd *r, struct hp_note *note)
 {
 	uint8_t kind = hp_rd_u8(r);
@@ -84,10 +103,7 @@ static enum hp_err body_get(struct hp_rd *r, struct hp_note *note)
 	switch (kind) {
 	case HP_NOTE_CERT_WANTED:
 		note->kind = HP_NOTE_CERT_WANTED;
-		while (r->left)
-			if (hp_rd_u8(r))
-				return HP_ERR_FORMAT;
-		return HP_OK;
+		return padding_get(r);
 	case HP_NOTE_CERT:
 		note->kind = HP_NOTE_CERT;
 		note->cert = hp_cert_get(r);
@@ -97,6 +113,20 @@ static enum hp_err body_get(struct hp_rd *r, struct hp_note *note)
 		note->list_len = r->left;
 		hp_rd_copy(r, note->list, note->list_len);
 		return HP_OK;
+	case HP_NOTE_REPORT_WANTED:
+		note->kind = HP_NOTE_REPORT_WANTED;
+		note->ask = hp_rd_be64(r);
+		note->part = hp_rd_u8(r);
+		if (r->left != HP_NOTE_REPORT_MAX)
+			return HP_ERR_FORMAT;
+		return padding_get(r);
+	case HP_NOTE_REPORT:
+		note->kind = HP_NOTE_REPORT;
+		note->ask = hp_rd_be64(r);
+		note->part = hp_rd_u8(r);
+		note->list_len = r->left;
+		hp_rd_copy(r, note->list, note->list_len);
+		return r->bad ? HP_ERR_FORMAT : HP_OK;
 	}
 	return HP_ERR_FORMAT;
 }

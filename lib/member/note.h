@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Notes: what two members tell each other about membership, outside the
- * tunnel: a request for the permanent certificate, the certificate, the
- * revocation list. Sealed between the two (pair key), one datagram each. A
+ * Notes: what two members tell each other outside the tunnel: a request for
+ * the permanent certificate, the certificate, the revocation list; a request
+ * for the other's half of a diagnosis, and that half. Sealed between the two (pair key), one datagram each. A
  * note that is lost is sent again by whoever cares; one that is replayed
  * changes nothing, as certificates repeat and lists are numbered.
  */
@@ -23,22 +23,32 @@
 /* head, tag, nonce, kind, body, seal */
 #define HP_NOTE_MAX (4 + HP_NOTE_TAG_LEN + 24 + 1 + HP_REVOKED_WIRE_MAX + 16)
 
+/* A request for a report is as long as any report can be. */
+#define HP_NOTE_REPORT_MAX (HP_REVOKED_WIRE_MAX - 9)
+
 /* The values are on the wire. */
 enum hp_note_kind {
 	HP_NOTE_CERT_WANTED = 1, /* we have no permanent certificate yet */
 	HP_NOTE_CERT = 2,	/* your permanent certificate */
 	HP_NOTE_REVOKED = 3,	/* the revocation list */
+	HP_NOTE_REPORT_WANTED = 4, /* tell what you know of our connection */
+	HP_NOTE_REPORT = 5,	/* a part of that */
 };
 
 /**
  * struct hp_note - One note
  * @kind: which
  * @cert: HP_NOTE_CERT: not yet checked when read
- * @list: HP_NOTE_REVOKED: @list_len bytes for hp_judge_revoke()
+ * @list: HP_NOTE_REVOKED: @list_len bytes for hp_judge_revoke();
+ *        HP_NOTE_REPORT: a part of the report, at most HP_NOTE_REPORT_MAX
+ * @ask:  HP_NOTE_REPORT_WANTED: random; HP_NOTE_REPORT: that of the request
+ * @part: of both: which part, from 0
  */
 struct hp_note {
 	enum hp_note_kind kind;
 	struct hp_cert cert;
+	uint64_t ask;
+	uint8_t part;
 	size_t list_len;
 	uint8_t list[HP_REVOKED_WIRE_MAX];
 };
@@ -55,7 +65,7 @@ enum hp_err hp_note_peek(const uint8_t *p, size_t len,
  * @tag:  hp_note_tag() of ourselves
  *
  * Return: the bytes written to @out. A request is as long as the certificate
- * that answers it can get.
+ * that answers it can get, or as the longest part of a report.
  */
 size_t hp_note_seal(const struct hp_secret *pair,
 		    const uint8_t tag[HP_NOTE_TAG_LEN],

@@ -5,7 +5,8 @@
  *	node.c ----> server.c (one rendezvous each) ---+
  *	   |                                           v
  *	   +--------------------------------------> peer.c ---> notes.c
- *	   +---> info.c (reads only)
+ *	   +---> info.c (reads only)                    |
+ *	   +---> halves.c <------------------------------+
  */
 #ifndef HP_NODE_INTERNAL_H
 #define HP_NODE_INTERNAL_H
@@ -21,6 +22,7 @@
 #include "node/node.h"
 #include "punch/candidates.h"
 #include "punch/punch.h"
+#include "punch/volley.h"
 #include "wg/device.h"
 #include "wg/forward.h"
 
@@ -28,6 +30,8 @@
 #define NODE_OVERLAYS 2
 /* Sends that failed and wait for the next tick. */
 #define NODE_FAULTS 16
+
+struct half;
 
 /* One rendezvous server. */
 struct server {
@@ -103,6 +107,8 @@ struct peer {
 	unsigned int notes;		/* rounds of notes sent */
 	uint64_t note_ns;		/* next round */
 	uint64_t issued_ns;		/* a certificate was sent, 0: never */
+	struct half *half;		/* what it told of its end, or NULL */
+	struct hp_pace answers;		/* how often we tell of ours */
 	struct hp_timer timer;		/* the earliest of all of these */
 
 	UT_hash_handle hh;		/* by @slot */
@@ -202,6 +208,8 @@ extern const struct hp_meet_ops hp_server_ops;
 /* peer.c */
 struct peer *hp_peer_find(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN]);
 struct peer *hp_peer_named(const struct hp_node *n, const char *name);
+/* Where packets for it go; unset: nowhere. */
+const struct hp_path *hp_peer_path(const struct peer *p);
 /* Finds it, or makes it; NULL without room. */
 struct peer *hp_peer_get(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN]);
 void hp_peer_free(struct peer *p);
@@ -237,7 +245,14 @@ void hp_peer_tick(struct peer *p);
 void hp_peer_update(struct peer *p);
 extern const struct hp_wg_ops hp_peer_wg_ops;
 
+/* halves.c */
+void hp_half_wanted(struct peer *p, const struct hp_note *asked);
+void hp_half_came(struct peer *p, const struct hp_note *note);
+void hp_half_free(struct peer *p);
+
 /* notes.c */
+void hp_note_send(struct peer *p, const struct hp_path *path,
+		  const struct hp_note *note);
 void hp_notes_begin(struct peer *p);
 void hp_notes_tick(struct peer *p);
 void hp_notes_rx(struct hp_node *n, const struct hp_path *from,

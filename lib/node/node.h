@@ -72,6 +72,7 @@ enum hp_node_event_kind {
 				 * with err, for a peer that was met; told once
 				 * in ten minutes */
 	HP_NODE_PONG,		/* what hp_node_ping() sent was answered */
+	HP_NODE_REPORT,		/* a peer told its half: hp_node_half_get() */
 };
 
 /**

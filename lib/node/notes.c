@@ -14,8 +14,8 @@
 /* Shorter than that, so that who asks again is answered again. */
 #define ISSUE_GAP_NS (250 * HP_MS)
 
-static void note_send(struct peer *p, const struct hp_path *path,
-		      const struct hp_note *note)
+void hp_note_send(struct peer *p, const struct hp_path *path,
+		  const struct hp_note *note)
 {
 	struct hp_node *n = p->node;
 	uint8_t buf[HP_NOTE_MAX];
@@ -35,7 +35,7 @@ static void list_send(struct peer *p, const struct hp_path *path)
 	if (!list)
 		return;
 	memcpy(note.list, list, note.list_len);
-	note_send(p, path, &note);
+	hp_note_send(p, path, &note);
 }
 
 static bool cert_wanted(const struct peer *p)
@@ -69,7 +69,7 @@ void hp_notes_tick(struct peer *p)
 		return;
 	}
 	if (cert_wanted(p))
-		note_send(p, path, &wanted);
+		hp_note_send(p, path, &wanted);
 	if (list_wanted(p))
 		list_send(p, path);
 	p->note_ns = n->now_ns + (NOTE_FIRST_NS << p->notes++);
@@ -89,7 +89,7 @@ static void on_wanted(struct peer *p, const struct hp_path *from)
 		return;
 	p->issued_ns = n->now_ns;
 	hp_cert_issue(&n->root, &p->cert, &note.cert);
-	note_send(p, from, &note);
+	hp_note_send(p, from, &note);
 	hp_node_emit(n, HP_NODE_ENROLLED, p, HP_OK);
 }
 
@@ -127,6 +127,12 @@ void hp_notes_rx(struct hp_node *n, const struct hp_path *from,
 	case HP_NOTE_REVOKED:
 		if (hp_node_revoke(n, note.list, note.list_len) != HP_OK)
 			break; /* ours is as new, or it is none of the root's */
+		break;
+	case HP_NOTE_REPORT_WANTED:
+		hp_half_wanted(p, &note);
+		break;
+	case HP_NOTE_REPORT:
+		hp_half_came(p, &note);
 		break;
 	}
 }

@@ -145,6 +145,7 @@ void hp_peer_free(struct peer *p)
 	struct hp_node *n = p->node;
 
 	keys_drop(p);
+	hp_half_free(p);
 	hp_heap_set(&n->heap, &p->timer, HP_NEVER);
 	HASH_DEL(n->peers, p);
 	if (p->name[0]) {
@@ -160,7 +161,7 @@ void hp_peer_free(struct peer *p)
 /* ---- paths ----------------------------------------------------------- */
 
 /* Without a relay, a direct path that fell silent is still the best hope. */
-static const struct hp_path *current_path(const struct peer *p)
+const struct hp_path *hp_peer_path(const struct peer *p)
 {
 	if (hp_path_set(&p->direct))
 		return &p->direct;
@@ -171,7 +172,7 @@ static const struct hp_path *current_path(const struct peer *p)
 static void peer_route(struct peer *p)
 {
 	/* Out of memory: the old path stays, and the next change tries again. */
-	if (hp_wg_peer_set_path(p->wg, current_path(p), p->node->now_ns))
+	if (hp_wg_peer_set_path(p->wg, hp_peer_path(p), p->node->now_ns))
 		return;
 }
 
@@ -521,7 +522,7 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 	if (init && hp_path_set(relay))
 		take_init(p, relay, init);
 	else if ((answer || again) && !p->session &&
-		 hp_path_set(current_path(p)))
+		 hp_path_set(hp_peer_path(p)))
 		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
 	hp_notes_begin(p);
 	hp_peer_tell(p);
@@ -689,7 +690,7 @@ void hp_peer_update(struct peer *p)
 {
 	struct hp_node *n = p->node;
 	enum hp_peer_state state = derive(p);
-	const struct hp_path *path = current_path(p);
+	const struct hp_path *path = hp_peer_path(p);
 	uint64_t due = hp_time_min(p->retry_ns, p->note_ns);
 
 	due = hp_time_min(due, p->watch_ns);

@@ -96,6 +96,7 @@ static struct hp_punch_path_info path_info(const struct hp_punch *p, size_t i)
 		.answered = t->answered,
 		.heard = t->heard,
 		.errors = t->errors,
+		.denied = t->denied,
 		.valid = t->valid,
 		.in_use = p->peer_epoch && i == p->use,
 		.rtt_ns = t->srtt_ns,
@@ -109,6 +110,7 @@ void hp_punch_get_info(const struct hp_punch *p, struct hp_punch_info *out)
 	memset(out, 0, sizeof(*out));
 	out->state = p->state;
 	out->reason = reason(p);
+	out->peer_mapping = p->peer_mapping;
 	out->controlling = p->controlling;
 	if (p->use)
 		out->direct = p->paths.track[p->use].path;

@@ -246,6 +246,7 @@ enum hp_punch_drop {
  * @answered: of them, how many were
  * @heard:    requests of the peer that came over it
  * @errors:   sends that failed
+ * @denied:   of them, those that our own firewall refused
  * @valid:    a round trip was seen, and nothing since says it is gone
  * @in_use:   packets go over it
  * @rtt_ns:   smoothed, 0: never measured
@@ -259,6 +260,7 @@ struct hp_punch_path_info {
 	uint32_t answered;
 	uint32_t heard;
 	uint32_t errors;
+	uint32_t denied;
 	bool valid;
 	bool in_use;
 	uint64_t rtt_ns;
@@ -270,6 +272,7 @@ struct hp_punch_path_info {
  * struct hp_punch_info - All that there is to tell
  * @state:       see the enum
  * @reason:      why packets are relayed
+ * @peer_mapping: what the peer says of its NAT
  * @controlling: we nominate
  * @direct:      the direct path in use; unset: the relay
  * @doubt:       in HP_PUNCH_DOUBT: the silent path, worth a copy of packets
@@ -290,6 +293,7 @@ struct hp_punch_path_info {
 struct hp_punch_info {
 	enum hp_punch_state state;
 	enum hp_punch_reason reason;
+	enum hp_mapping peer_mapping;
 	bool controlling;
 	struct hp_path direct;
 	struct hp_path doubt;

@@ -315,6 +315,23 @@ static void note_of_every_kind_round_trips(void **state)
 	assert_int_equal(hp_note_open(&p.key, buf, len, &got), HP_OK);
 	assert_int_equal(got.list_len, HP_REVOKED_WIRE_MAX);
 	assert_memory_equal(got.list, note.list, sizeof(note.list));
+	note = (struct hp_note){ .kind = HP_NOTE_REPORT_WANTED, .ask = 7,
+				 .part = 2 };
+	wanted = hp_note_seal(&p.key, p.tag, &note, &p.w->rng, buf);
+	assert_int_equal(hp_note_open(&p.key, buf, wanted, &got), HP_OK);
+	assert_int_equal(got.kind, HP_NOTE_REPORT_WANTED);
+	assert_int_equal(got.ask, 7);
+	assert_int_equal(got.part, 2);
+	note.kind = HP_NOTE_REPORT;
+	note.list_len = HP_NOTE_REPORT_MAX;
+	memset(note.list, 8, sizeof(note.list));
+	len = hp_note_seal(&p.key, p.tag, &note, &p.w->rng, buf);
+	assert_true(len <= wanted);
+	assert_int_equal(hp_note_open(&p.key, buf, len, &got), HP_OK);
+	assert_int_equal(got.ask, 7);
+	assert_int_equal(got.part, 2);
+	assert_int_equal(got.list_len, HP_NOTE_REPORT_MAX);
+	assert_memory_equal(got.list, note.list, HP_NOTE_REPORT_MAX);
 	free(p.w);
 }
 
@@ -358,7 +375,9 @@ static void note_with_a_bad_body_is_refused(void **state)
 		size_t len;
 	} cases[] = {
 		{ "kind 0", { 0 }, 1 },
-		{ "kind 4", { 4 }, 1 },
+		{ "kind 6", { 6 }, 1 },
+		{ "a short request for a report", { 4, 1, 2, 3 }, 4 },
+		{ "a report without number", { 5, 1, 2, 3 }, 4 },
 		{ "padding not zero", { 1, 0, 0, 1 }, 4 },
 		{ "half a certificate", { 2, 2, 0, 0 }, 4 },
 	};

@@ -13,6 +13,7 @@ int cmd_status(int argc, char **argv);
 int cmd_peers(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_ping(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 

@@ -12,6 +12,7 @@ static const struct cli_command commands[] = {
 	{ "peers", cmd_peers, "the peers alone" },
 	{ "watch", cmd_watch, "status or news, until interrupted" },
 	{ "ping", cmd_ping, "measure the way to a peer" },
+	{ "doctor", cmd_doctor, "why packets to a peer travel as they do" },
 	{ "reload", cmd_reload, "read the configuration anew" },
 	{ "stop", cmd_stop, "end the daemon" },
 };
