@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/time.h"
 
@@ -11,8 +12,12 @@
 /* Linux keeps a flow that nobody answered for so long at most. */
 #define UNANSWERED_NS (30 * HP_S)
 
+/* Chains of mappings; a round of guesses makes a thousand. */
+#define CHAINS 1024
+
+/* Where a mapping sent to, as far as the filter looks at it, and when last. */
 struct sent {
-	struct hp_addr to;
+	struct hp_addr to;	/* HP_AF_NONE: a free place */
 	uint64_t used_ns;
 };
 
@@ -25,16 +30,21 @@ struct mapping {
 	bool routed;		/* @inner is not translated */
 	bool poisoned;		/* made from outside: blocks, never forwards */
 	bool answered;
-	struct sent *sent;	/* for filtering */
-	size_t n_sent;
-	struct mapping *next;
+	struct sent *sent;	/* for filtering: a hash table, at most half */
+	size_t n_sent;		/* of its @sent_cap places in use */
+	size_t sent_cap;
+	uint32_t remote_hash;
+	struct mapping *next_flow;
+	struct mapping *next_port;
 };
 
 struct nat {
 	struct sim_nat_config cfg;
 	struct hp_addr external;
 	const struct hp_rng *rng;
-	struct mapping *mappings;
+	struct mapping *by_flow[CHAINS];	/* inner and remote */
+	struct mapping *by_port[CHAINS];	/* external; the newest first */
+	uint64_t swept_ns;
 	uint16_t next_port;
 };
 
@@ -72,15 +82,49 @@ bool nat_translates(const struct nat *n, enum hp_family family)
 	return family == HP_AF_4 && n->cfg.mapping != SIM_ROUTED;
 }
 
+static uint32_t hash(uint32_t h, const struct hp_addr *a)
+{
+	uint32_t word;
+
+	for (size_t i = 0; i < sizeof(*a); i += sizeof(word)) {
+		memcpy(&word, (const uint8_t *)a + i, sizeof(word));
+		h = (h ^ word) * 0x9e3779b1u;
+		h ^= h >> 15;
+	}
+	return h;
+}
+
+static struct mapping **flow_chain(struct nat *n, const struct hp_addr *inner,
+				   uint32_t remote_hash)
+{
+	return &n->by_flow[hash(remote_hash, inner) % CHAINS];
+}
+
+static struct mapping **port_chain(struct nat *n, uint16_t port)
+{
+	return &n->by_port[port % CHAINS];
+}
+
+static void mapping_free(struct nat *n, struct mapping *m)
+{
+	struct mapping **at = flow_chain(n, &m->inner, m->remote_hash);
+
+	while (*at != m)
+		at = &(*at)->next_flow;
+	*at = m->next_flow;
+	at = port_chain(n, m->port);
+	while (*at != m)
+		at = &(*at)->next_port;
+	*at = m->next_port;
+	free(m->sent);
+	free(m);
+}
+
 void nat_flush(struct nat *n)
 {
-	struct mapping *m;
-
-	while ((m = n->mappings)) {
-		n->mappings = m->next;
-		free(m->sent);
-		free(m);
-	}
+	for (size_t i = 0; i < CHAINS; i++)
+		while (n->by_port[i])
+			mapping_free(n, n->by_port[i]);
 }
 
 void nat_renumber(struct nat *n, const struct hp_addr *external)
@@ -100,28 +144,41 @@ static bool is_over(const struct nat *n, const struct mapping *m,
 	return life && now_ns > used_ns + life;
 }
 
-static void expire(struct nat *n, uint64_t now_ns)
+static bool is_dead(const struct nat *n, const struct mapping *m,
+		    uint64_t now_ns)
 {
-	for (struct mapping **at = &n->mappings; *at;) {
-		struct mapping *m = *at;
+	return is_over(n, m, m->used_ns, now_ns);
+}
 
-		if (!is_over(n, m, m->used_ns, now_ns)) {
-			at = &m->next;
-			continue;
+/* Nothing sees a dead one: it is only room that this gives back. */
+static void sweep(struct nat *n, uint64_t now_ns)
+{
+	for (size_t i = 0; i < CHAINS; i++) {
+		struct mapping *m = n->by_port[i], *next;
+
+		for (; m; m = next) {
+			next = m->next_port;
+			if (is_dead(n, m, now_ns))
+				mapping_free(n, m);
 		}
-		*at = m->next;
-		free(m->sent);
-		free(m);
 	}
+	n->swept_ns = now_ns;
+}
+
+static void sweep_sometimes(struct nat *n, uint64_t now_ns)
+{
+	if (now_ns >= n->swept_ns + 10 * HP_S)
+		sweep(n, now_ns);
 }
 
 size_t nat_count(struct nat *n, uint64_t now_ns)
 {
 	size_t count = 0;
 
-	expire(n, now_ns);
-	for (const struct mapping *m = n->mappings; m; m = m->next)
-		count += !m->poisoned;
+	sweep(n, now_ns);
+	for (size_t i = 0; i < CHAINS; i++)
+		for (struct mapping *m = n->by_port[i]; m; m = m->next_port)
+			count += !m->poisoned;
 	return count;
 }
 
@@ -144,15 +201,17 @@ static struct hp_addr mapping_key(const struct nat *n,
 	return key;
 }
 
-static bool port_taken(const struct nat *n, uint16_t port,
-		       const struct hp_addr *remote)
+static bool port_taken(struct nat *n, uint16_t port,
+		       const struct hp_addr *remote, uint64_t now_ns)
 {
 	bool flows = n->cfg.ports == SIM_OVERLOAD;
+	uint32_t h = hash(0, remote);
 
-	for (const struct mapping *m = n->mappings; m; m = m->next) {
-		if (m->routed || m->port != port)
+	for (struct mapping *m = *port_chain(n, port); m; m = m->next_port) {
+		if (m->routed || m->port != port || is_dead(n, m, now_ns))
 			continue;
-		if ((!flows && !m->poisoned) || hp_addr_eq(&m->remote, remote))
+		if ((!flows && !m->poisoned) ||
+		    (m->remote_hash == h && hp_addr_eq(&m->remote, remote)))
 			return true;
 	}
 	return false;
@@ -184,7 +243,7 @@ static uint16_t port_next(struct nat *n)
 
 /* 0: none is free, or none was found. */
 static uint16_t port_choose(struct nat *n, const struct hp_addr *inner,
-			    const struct hp_addr *remote)
+			    const struct hp_addr *remote, uint64_t now_ns)
 {
 	for (unsigned int tries = 0; tries < 4096; tries++) {
 		uint16_t port = inner->port;
@@ -205,7 +264,7 @@ static uint16_t port_choose(struct nat *n, const struct hp_addr *inner,
 			port = port_random(n, PORT_FIRST, PORT_COUNT);
 			break;
 		}
-		if (!port_taken(n, port, remote))
+		if (!port_taken(n, port, remote, now_ns))
 			return port;
 	}
 	return 0;
@@ -216,31 +275,104 @@ static struct mapping *mapping_add(struct nat *n,
 				   const struct hp_addr *remote, uint16_t port,
 				   uint64_t now_ns)
 {
-	struct mapping *m = calloc(1, sizeof(*m));
+	struct mapping *m = calloc(1, sizeof(*m)), **flow;
 
 	assert(m);
 	m->inner = *inner;
 	m->remote = *remote;
 	m->port = port;
 	m->used_ns = now_ns;
-	m->next = n->mappings;
-	n->mappings = m;
+	m->remote_hash = hash(0, remote);
+	flow = flow_chain(n, inner, m->remote_hash);
+	m->next_flow = *flow;
+	*flow = m;
+	m->next_port = *port_chain(n, port);
+	*port_chain(n, port) = m;
 	return m;
 }
 
-static void mapping_sent(struct mapping *m, const struct hp_addr *to,
-			 uint64_t now_ns)
+/* ---- filters ------------------------------------------------------------ */
+
+static enum sim_filtering filtering_of(const struct nat *n,
+				       const struct hp_addr *remote)
 {
-	m->used_ns = now_ns;
-	for (size_t i = 0; i < m->n_sent; i++) {
-		if (hp_addr_eq(&m->sent[i].to, to)) {
-			m->sent[i].used_ns = now_ns;
-			return;
-		}
-	}
-	m->sent = reallocarray(m->sent, m->n_sent + 1, sizeof(*m->sent));
+	return remote->family == HP_AF_6 ? n->cfg.filtering6 :
+					   n->cfg.filtering;
+}
+
+/* What of @remote the filter looks at. */
+static struct hp_addr filter_key(const struct nat *n,
+				 const struct hp_addr *remote)
+{
+	struct hp_addr key = *remote;
+
+	if (filtering_of(n, remote) != SIM_APDF)
+		key.port = 0;
+	return key;
+}
+
+/* The place of @key, or a free one. */
+static struct sent *sent_at(const struct mapping *m, const struct hp_addr *key)
+{
+	size_t i = hash(0, key) & (m->sent_cap - 1);
+
+	while (m->sent[i].to.family && !hp_addr_eq(&m->sent[i].to, key))
+		i = (i + 1) & (m->sent_cap - 1);
+	return &m->sent[i];
+}
+
+static void sent_grow(struct mapping *m)
+{
+	struct mapping old = *m;
+
+	m->sent_cap = old.sent_cap ? 2 * old.sent_cap : 4;
+	m->sent = calloc(m->sent_cap, sizeof(*m->sent));
 	assert(m->sent);
-	m->sent[m->n_sent++] = (struct sent){ *to, now_ns };
+	for (size_t i = 0; i < old.sent_cap; i++)
+		if (old.sent[i].to.family)
+			*sent_at(m, &old.sent[i].to) = old.sent[i];
+	free(old.sent);
+}
+
+static void mapping_sent(const struct nat *n, struct mapping *m,
+			 const struct hp_addr *to, uint64_t now_ns)
+{
+	struct hp_addr key = filter_key(n, to);
+	struct sent *s;
+
+	m->used_ns = now_ns;
+	if (2 * m->n_sent >= m->sent_cap)
+		sent_grow(m);
+	s = sent_at(m, &key);
+	m->n_sent += !s->to.family;
+	*s = (struct sent){ key, now_ns };
+}
+
+static bool filter_passes(const struct nat *n, const struct mapping *m,
+			  const struct hp_addr *from, uint64_t now_ns)
+{
+	struct hp_addr key = filter_key(n, from);
+	const struct sent *s;
+
+	if (filtering_of(n, from) == SIM_EIF)
+		return true;
+	if (!m->sent_cap)
+		return false;
+	s = sent_at(m, &key);
+	return s->to.family && !is_over(n, m, s->used_ns, now_ns);
+}
+
+/* ---- datagrams ---------------------------------------------------------- */
+
+static struct mapping *mapping_of(struct nat *n, const struct hp_addr *inner,
+				  const struct hp_addr *key, uint64_t now_ns)
+{
+	struct mapping *m = *flow_chain(n, inner, hash(0, key));
+
+	while (m && (m->poisoned || !hp_addr_eq(&m->inner, inner) ||
+		     !hp_addr_eq(&m->remote, key) || is_dead(n, m, now_ns)))
+		m = m->next_flow;
+	return m;
 }
 
 bool nat_out(struct nat *n, struct hp_addr *from, const struct hp_addr *remote,
@@ -253,20 +385,17 @@ bool nat_out(struct nat *n, struct hp_addr *from, const struct hp_addr *remote,
 
 	if (!routed)
 		key = mapping_key(n, remote);
-	expire(n, now_ns);
-	for (m = n->mappings; m; m = m->next)
-		if (!m->poisoned && hp_addr_eq(&m->inner, from) &&
-		    hp_addr_eq(&m->remote, &key))
-			break;
+	sweep_sometimes(n, now_ns);
+	m = mapping_of(n, from, &key, now_ns);
 	if (!m) {
 		if (!routed)
-			port = port_choose(n, from, &key);
+			port = port_choose(n, from, &key, now_ns);
 		if (!port)
 			return false;
 		m = mapping_add(n, from, &key, port, now_ns);
 		m->routed = routed;
 	}
-	mapping_sent(m, remote, now_ns);
+	mapping_sent(n, m, remote, now_ns);
 	if (routed)
 		return true;
 	*from = n->external;
@@ -274,30 +403,13 @@ bool nat_out(struct nat *n, struct hp_addr *from, const struct hp_addr *remote,
 	return true;
 }
 
-static bool filter_passes(const struct nat *n, const struct mapping *m,
-			  const struct hp_addr *from, uint64_t now_ns)
-{
-	enum sim_filtering f = from->family == HP_AF_6 ? n->cfg.filtering6 :
-							 n->cfg.filtering;
-
-	if (f == SIM_EIF)
-		return true;
-	for (size_t i = 0; i < m->n_sent; i++) {
-		if (is_over(n, m, m->sent[i].used_ns, now_ns))
-			continue;
-		if (hp_addr_eq(&m->sent[i].to, from) ||
-		    (f == SIM_ADF && hp_addr_same_ip(&m->sent[i].to, from)))
-			return true;
-	}
-	return false;
-}
-
 /* What arrived for the router itself: Linux remembers the flow. */
 static void poison(struct nat *n, const struct hp_addr *from, uint16_t port,
 		   uint64_t now_ns)
 {
-	for (struct mapping *m = n->mappings; m; m = m->next) {
-		if (m->port != port || !hp_addr_eq(&m->remote, from))
+	for (struct mapping *m = *port_chain(n, port); m; m = m->next_port) {
+		if (m->port != port || !hp_addr_eq(&m->remote, from) ||
+		    is_dead(n, m, now_ns))
 			continue;
 		if (m->poisoned)
 			m->used_ns = now_ns;
@@ -314,12 +426,13 @@ bool nat_in(struct nat *n, const struct hp_addr *from, struct hp_addr *to,
 	/* Nothing is kept of what is not filtered. */
 	if (routed && to->family == HP_AF_6 && n->cfg.filtering6 == SIM_EIF)
 		return true;
-	expire(n, now_ns);
-	for (struct mapping *m = n->mappings; m; m = m->next) {
+	sweep_sometimes(n, now_ns);
+	for (struct mapping *m = *port_chain(n, to->port); m;
+	     m = m->next_port) {
 		if (m->poisoned || m->routed != routed ||
 		    (routed ? !hp_addr_eq(&m->inner, to) :
 			      m->port != to->port) ||
-		    !filter_passes(n, m, from, now_ns))
+		    is_dead(n, m, now_ns) || !filter_passes(n, m, from, now_ns))
 			continue;
 		m->answered = true;
 		*to = m->inner;
