@@ -37,7 +37,7 @@ static void inject(struct sim_host *stranger, struct sim_world *w,
 		hp_put_be32(buf + 4, 0x2112a442);
 	switch (what >> 5 & 3) {
 	case 0:
-		to = sim_host_addr(w->server, HP_SERVER_PORT);
+		to = sim_host_addr(w->servers[0].host, HP_SERVER_PORT);
 		break;
 	case 1:
 		to = sim_host_addr(w->nodes[0].host, WORLD_PORT);
@@ -47,7 +47,7 @@ static void inject(struct sim_host *stranger, struct sim_world *w,
 		break;
 	}
 	if (what >> 5 & 2) { /* as if it came from the server */
-		stranger = w->server;
+		stranger = w->servers[0].host;
 		port = HP_SERVER_PORT;
 	}
 	sim_send(stranger, port, &to, 0, buf, len);

@@ -197,9 +197,9 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 		  name(r, e->node));
 	switch (e->event) {
 	case EVENT_SERVER:
-		sim_world_server_stop(&r->w);
+		sim_world_server_stop(&r->w, e->node % r->w.n_servers);
 		sim_world_run(&r->w, e->for_ns);
-		sim_world_server_start(&r->w);
+		sim_world_server_start(&r->w, e->node % r->w.n_servers);
 		break;
 	case EVENT_FLUSH:
 		if (p->home_nat)

@@ -274,13 +274,15 @@ static void look_at_caps(struct watch *v)
 					    sim_nat_count(r),
 					    sim_world_name(w,
 							   w->nodes[i].host));
-	if (!w->registry)
-		return;
-	hp_registry_stats(w->registry, &rs);
-	if (rs.nodes > w->n_nodes ||
-	    rs.relay.channels > w->n_nodes * (w->n_nodes - 1) / 2)
-		watch_blame(v, "the server has %zu nodes and %zu channels",
-			    rs.nodes, rs.relay.channels);
+	for (unsigned int i = 0; i < w->n_servers; i++) {
+		if (!w->servers[i].registry)
+			continue;
+		hp_registry_stats(w->servers[i].registry, &rs);
+		if (rs.nodes > w->n_nodes ||
+		    rs.relay.channels > w->n_nodes * (w->n_nodes - 1) / 2)
+			watch_blame(v, "a server has %zu nodes, %zu channels",
+				    rs.nodes, rs.relay.channels);
+	}
 }
 
 bool watch_ok(struct watch *v)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,17 +19,17 @@
 #define INNER_MAX 1408
 #define WALL_S 1800000000u
 
-/* ---- the server ------------------------------------------------------- */
+/* ---- the servers ------------------------------------------------------ */
 
 static void registry_send(void *ctx, const struct hp_path *to,
 			  const uint8_t *buf, size_t len)
 {
-	struct sim_world *w = ctx;
+	struct sim_world_server *v = ctx;
 
-	if (hp_addr_eq(&to->remote, &w->asked_by) &&
+	if (hp_addr_eq(&to->remote, &v->asked_by) &&
 	    hp_datagram_kind(buf, len) == HP_DGRAM_MEET)
-		w->replied_len += len;
-	sim_send(w->server, (uint16_t)(HP_SERVER_PORT + (to->sock & 1)),
+		v->replied_len += len;
+	sim_send(v->host, (uint16_t)(HP_SERVER_PORT + (to->sock & 1)),
 		 &to->remote, 0, buf, len);
 }
 
@@ -37,57 +38,75 @@ static const struct hp_registry_ops registry_ops = { .send = registry_send };
 static void server_recv(void *ctx, const struct hp_addr *from,
 			const struct hp_addr *to, uint8_t *buf, size_t len)
 {
-	struct sim_world *w = ctx;
+	struct sim_world_server *v = ctx;
 	struct hp_path path = { .remote = *from, .local = *to };
 
 	path.local.port = 0;
 	path.sock = to->port != HP_SERVER_PORT;
-	w->asked_by = *from;
-	w->asked_len = len;
-	w->replied_len = 0;
-	hp_registry_rx(w->registry, &path, buf, len, sim_now(w->sim));
-	w->amplified += w->replied_len > w->asked_len;
-	w->asked_by = (struct hp_addr){ 0 };
+	v->asked_by = *from;
+	v->asked_len = len;
+	v->replied_len = 0;
+	hp_registry_rx(v->registry, &path, buf, len, sim_now(v->world->sim));
+	v->world->amplified += v->replied_len > v->asked_len;
+	v->asked_by = (struct hp_addr){ 0 };
 }
 
 static uint64_t server_deadline(void *ctx)
 {
-	const struct sim_world *w = ctx;
+	const struct sim_world_server *v = ctx;
 
-	return hp_registry_deadline(w->registry);
+	return hp_registry_deadline(v->registry);
 }
 
 static void server_tick(void *ctx)
 {
-	struct sim_world *w = ctx;
+	struct sim_world_server *v = ctx;
 
-	hp_registry_tick(w->registry, sim_now(w->sim));
+	hp_registry_tick(v->registry, sim_now(v->world->sim));
 }
 
-void sim_world_server_start(struct sim_world *w)
+void sim_world_server_start(struct sim_world *w, unsigned int server)
 {
+	struct sim_world_server *v = &w->servers[server];
 	struct hp_registry_config cfg = hp_registry_defaults();
 	const struct sim_program program = {
 		.recv = server_recv,
 		.deadline = server_deadline,
 		.tick = server_tick,
-		.ctx = w,
+		.ctx = v,
 	};
 
 	cfg.rng = sim_rng(w->sim);
 	cfg.ops = &registry_ops;
-	cfg.ctx = w;
+	cfg.ctx = v;
 	cfg.relay = w->relay;
-	w->registry = hp_registry_new(&cfg);
-	assert(w->registry);
-	sim_host_run(w->server, &program);
+	v->registry = hp_registry_new(&cfg);
+	assert(v->registry);
+	sim_host_run(v->host, &program);
 }
 
-void sim_world_server_stop(struct sim_world *w)
+void sim_world_server_stop(struct sim_world *w, unsigned int server)
 {
-	sim_host_run(w->server, NULL);
-	hp_registry_free(w->registry);
-	w->registry = NULL;
+	struct sim_world_server *v = &w->servers[server];
+
+	sim_host_run(v->host, NULL);
+	hp_registry_free(v->registry);
+	v->registry = NULL;
+}
+
+void sim_world_add_server(struct sim_world *w)
+{
+	unsigned int i = w->n_servers++;
+	struct sim_link link = { .delay_ns = (5 + 20 * i) * HP_MS };
+	char ip[32];
+
+	assert(i < WORLD_SERVERS);
+	snprintf(ip, sizeof(ip), "203.0.113.%u", 1 + i);
+	w->servers[i].world = w;
+	w->servers[i].host = sim_host_new(w->sim, NULL, ip, &link);
+	snprintf(ip, sizeof(ip), "2001:db8:1::%u", 1 + i);
+	sim_host_renumber(w->servers[i].host, ip);
+	sim_world_server_start(w, i);
 }
 
 /* ---- sockets of a node ------------------------------------------------ */
@@ -324,7 +343,7 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 		.identity = &x->id,
 		.judge = judge,
 		.root = x == w->nodes ? &w->root : NULL,
-		.n_servers = 1,
+		.n_servers = w->n_servers,
 		.mtu = 1408,
 		.ops = node_ops,
 		.ctx = x,
@@ -332,11 +351,14 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 	enum hp_err err;
 
 	hp_rng_seeded_init(&x->seeded, hp_rng_u64(sim_rng(w->sim)), &cfg.rng);
-	strcpy(cfg.servers[0].name, "sim:8888");
-	cfg.servers[0].addr4 = sim_host_addr_of(w->server, HP_AF_4,
-						HP_SERVER_PORT);
-	cfg.servers[0].addr6 = sim_host_addr_of(w->server, HP_AF_6,
-						HP_SERVER_PORT);
+	for (unsigned int i = 0; i < w->n_servers; i++) {
+		struct hp_node_server *v = &cfg.servers[i];
+		const struct sim_host *h = w->servers[i].host;
+
+		snprintf(v->name, sizeof(v->name), "sim%u:8888", i);
+		v->addr4 = sim_host_addr_of(h, HP_AF_4, HP_SERVER_PORT);
+		v->addr6 = sim_host_addr_of(h, HP_AF_6, HP_SERVER_PORT);
+	}
 	x->runs++;
 	err = hp_node_new(&cfg, &x->node);
 	assert(err == HP_OK);
@@ -442,10 +464,7 @@ void sim_world_init(struct sim_world *w, uint64_t seed, bool relay)
 	w->relay = relay;
 	hp_sign_keypair(sim_rng(w->sim), &w->root, &id);
 	hp_network_init(&w->net, "sim", &id, &w->root);
-	w->server = sim_host_new(w->sim, NULL, WORLD_SERVER,
-				 &(struct sim_link){ .delay_ns = 5 * HP_MS });
-	sim_host_renumber(w->server, WORLD_SERVER6);
-	sim_world_server_start(w);
+	sim_world_add_server(w);
 }
 
 void sim_world_free(struct sim_world *w)
@@ -453,8 +472,9 @@ void sim_world_free(struct sim_world *w)
 	for (unsigned int i = 0; i < w->n_nodes; i++)
 		if (w->nodes[i].node)
 			sim_world_kill(&w->nodes[i]);
-	if (w->registry)
-		sim_world_server_stop(w);
+	for (unsigned int i = 0; i < w->n_servers; i++)
+		if (w->servers[i].registry)
+			sim_world_server_stop(w, i);
 	sim_free(w->sim);
 }
 
@@ -463,7 +483,10 @@ const char *sim_world_name(const struct sim_world *w, const struct sim_host *h)
 	for (unsigned int i = 0; i < w->n_nodes; i++)
 		if (w->nodes[i].host == h)
 			return w->nodes[i].id.cert.grant.name;
-	return h && h == w->server ? "server" : "?";
+	for (unsigned int i = 0; i < w->n_servers; i++)
+		if (w->servers[i].host == h)
+			return i ? i > 1 ? "server3" : "server2" : "server";
+	return "?";
 }
 
 void sim_world_packet_of(struct sim_world_node *a, struct sim_world_node *b,

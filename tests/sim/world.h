@@ -16,8 +16,7 @@
 #define WORLD_NODES 8
 /* Sockets of a node beside its main one. */
 #define WORLD_SOCKS 512
-#define WORLD_SERVER "203.0.113.1"
-#define WORLD_SERVER6 "2001:db8:1::1"
+#define WORLD_SERVERS 3
 /* Inner packets from one node to another that are told apart. */
 #define WORLD_PACKETS 16384
 #define WORLD_INNER_MIN 28
@@ -58,21 +57,28 @@ struct sim_world_node {
 	unsigned int sent;	/* datagrams put on the wire */
 };
 
+/* A rendezvous server. */
+struct sim_world_server {
+	struct sim_world *world;
+	struct sim_host *host;
+	struct hp_registry *registry;	/* NULL: it is stopped */
+	/* The datagram that it is looking at, and what went back to its sender,
+	 * but for STUN and what is relayed.
+	 */
+	struct hp_addr asked_by;
+	size_t asked_len;
+	size_t replied_len;
+};
+
 struct sim_world {
 	struct sim *sim;
-	struct sim_host *server;
-	struct hp_registry *registry;
+	struct sim_world_server servers[WORLD_SERVERS];
+	unsigned int n_servers;
 	struct hp_network net;
 	struct hp_secret root;
 	struct sim_world_node nodes[WORLD_NODES];
 	unsigned int n_nodes;
 	bool relay;
-	/* The datagram that the server is looking at, and what went back to
-	 * its sender, but for STUN and what is relayed.
-	 */
-	struct hp_addr asked_by;
-	size_t asked_len;
-	size_t replied_len;
 	unsigned int amplified;	/* replies longer than the request */
 };
 
@@ -96,9 +102,13 @@ struct sim_site {
 /* @seed drives everything. @relay: the server relays. */
 void sim_world_init(struct sim_world *w, uint64_t seed, bool relay);
 void sim_world_free(struct sim_world *w);
-/* Ends the server, as a kill does, and starts a new one. */
-void sim_world_server_stop(struct sim_world *w);
-void sim_world_server_start(struct sim_world *w);
+/* One more server, the farther the later, for the nodes that join from now on;
+ * there is one at first.
+ */
+void sim_world_add_server(struct sim_world *w);
+/* Ends a server, as a kill does, and starts a new one. */
+void sim_world_server_stop(struct sim_world *w, unsigned int server);
+void sim_world_server_start(struct sim_world *w, unsigned int server);
 
 /* A member @name behind @nat (NULL: public) at @ip, started. The first one
  * holds the root key; the others have a certificate by an invite.

@@ -245,10 +245,10 @@ static void a_direct_path_outlives_the_server(void **state)
 	pair_of(&t, 8, true, &home, &home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
-	sim_world_server_stop(&t.w);
+	sim_world_server_stop(&t.w, 0);
 	for (unsigned int i = 0; i < 40; i++)
 		packets_pass(&t);
-	sim_world_server_start(&t.w);
+	sim_world_server_start(&t.w, 0);
 	for (unsigned int i = 0; i < 40; i++)
 		packets_pass(&t);
 	assert_int_equal(sim_world_state(t.a, "bob"), HP_PEER_DIRECT);
@@ -265,9 +265,9 @@ static void a_restarted_server_relays_for_both_ends_again(void **state)
 		pair_up(&t);
 		assert_true(sim_world_wait(t.a, "bob", HP_PEER_RELAYED, HP_S));
 		packets_pass(&t);
-		sim_world_server_stop(&t.w);
+		sim_world_server_stop(&t.w, 0);
 		sim_world_run(&t.w, 3 * HP_S);
-		sim_world_server_start(&t.w);
+		sim_world_server_start(&t.w, 0);
 		for (unsigned int k = 0; k < 100; k++) {
 			sim_world_packet(t.a, t.b);
 			sim_world_packet(t.b, t.a);

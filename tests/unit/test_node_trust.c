@@ -220,7 +220,7 @@ static void a_grant_that_ends_ends_the_connection(void **state)
 		sim_world_kill(t.alice);
 		meet(t.bob, "carol");
 		if (!server)
-			sim_world_server_stop(&t.w);
+			sim_world_server_stop(&t.w, 0);
 		hp_node_set_wall(t.bob->node, UNTIL_S - 30,
 				 sim_now(t.w.sim));
 		sim_world_run(&t.w, 20 * HP_S);
@@ -400,9 +400,9 @@ static void a_call_is_answered_also_after_one_of_the_peer(void **state)
 	(void)state;
 	trio_of(&t, 8);
 	meet(t.bob, "carol");
-	sim_world_server_stop(&t.w);
+	sim_world_server_stop(&t.w, 0);
 	sim_world_run(&t.w, 2 * HP_S);
-	sim_world_server_start(&t.w);
+	sim_world_server_start(&t.w, 0);
 	sim_world_run(&t.w, 60 * HP_S);
 	bob = peer_of(t.carol, "bob");
 	carol = peer_of(t.bob, "carol");
