@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The inside of struct hp_punch, shared by punch.c, which runs the machine,
- * round.c, which sends for it, and info.c, which tells about it. For no one
- * else.
+ * upkeep.c, which watches the path in use, round.c, which sends for them, and
+ * info.c, which tells about it. For no one else.
  */
 #ifndef HP_PUNCH_MACHINE_H
 #define HP_PUNCH_MACHINE_H
@@ -117,6 +117,17 @@ static inline struct hp_track *hp_punch_used(struct hp_punch *p)
 	return &p->paths.track[p->use];
 }
 
+static inline struct hp_track *hp_punch_relay(struct hp_punch *p)
+{
+	return &p->paths.track[0];
+}
+
+/* The direct path that was left because of its losses: watched closely. */
+static inline bool hp_punch_left(const struct hp_punch *p, size_t i)
+{
+	return i && i == p->lossy;
+}
+
 void hp_punch_set_state(struct hp_punch *p, enum hp_punch_state state,
 			uint64_t now_ns);
 
@@ -129,6 +140,18 @@ bool hp_punch_request(struct hp_punch *p, struct hp_track *t, int ttl,
 void hp_punch_respond(struct hp_punch *p, struct hp_track *t,
 		      const struct hp_path *from, uint64_t txid,
 		      uint64_t now_ns);
+
+/* upkeep.c: packets take path @i from now on. */
+void hp_upkeep_use(struct hp_punch *p, size_t i, enum hp_punch_state state,
+		   uint64_t now_ns);
+/* Asks the path in use whether it lives. */
+void hp_check_start(struct hp_punch *p, bool strict, uint64_t now_ns);
+/* Answered: the path lives, and volleys that a poke began are pointless. */
+void hp_check_passed(struct hp_punch *p);
+/* The direct path in use is dead. */
+void hp_upkeep_lose(struct hp_punch *p, uint64_t now_ns);
+void hp_upkeep_run(struct hp_punch *p, uint64_t now_ns);
+uint64_t hp_upkeep_due(const struct hp_punch *p);
 
 /* Begins a round of @n_full volleys, and tells the peer over the relay.
  * @introduced: the peer's round begins at this moment, too.

@@ -68,52 +68,16 @@
 
 #include "punch/machine.h"
 
-#define BEAT_ACTIVE (3 * HP_S)
-#define BEAT_IDLE (25 * HP_S)
-#define BEAT_OTHER (15 * HP_S)
-/* Relay channels live for 3 minutes without traffic. */
-#define BEAT_RELAY (100 * HP_S)
-#define SILENCE (1 * HP_S)
-#define CHECK_EVERY (100 * HP_MS)
-/* While the round trip is not known. */
-#define CHECK_FIRST (200 * HP_MS)
-#define CHECK_TIME (500 * HP_MS)
 /* Between two requests of ours that answer requests of the peer. */
 #define TRIGGER_GAP (20 * HP_MS)
 #define TRIGGER_SHIFT_MAX 6
 /* A new round makes no sense so soon after the last one began. */
 #define ROUND_GAP (300 * HP_MS)
 #define STRANGER_GAP (1 * HP_S)
-#define SILENT_GAP (5 * HP_S)
-
-static struct hp_track *relay(struct hp_punch *p)
-{
-	return &p->paths.track[0];
-}
 
 static size_t index_of(const struct hp_punch *p, const struct hp_track *t)
 {
 	return (size_t)(t - p->paths.track);
-}
-
-/* The direct path that was left because of its losses: watched closely. */
-static bool is_left(const struct hp_punch *p, size_t i)
-{
-	return i && i == p->lossy;
-}
-
-static void use_path(struct hp_punch *p, size_t i, enum hp_punch_state state,
-		     uint64_t now_ns)
-{
-	bool changed = p->use != i;
-
-	p->use = i;
-	p->waiting_ns = 0;
-	p->check.on = false;
-	p->look = false;
-	hp_punch_set_state(p, state, now_ns);
-	if (changed)
-		p->ops.nominated(p->ctx, i ? &hp_punch_used(p)->path : NULL);
 }
 
 /* The peer's opening volley has left. */
@@ -129,84 +93,6 @@ static void peer_punches(struct hp_punch *p, bool relayed, uint64_t now_ns)
 		hp_round_join(p, now_ns);
 }
 
-/* ---- the path in use ---------------------------------------------------- */
-
-static void lose_path(struct hp_punch *p, uint64_t now_ns);
-
-static void check_failed(struct hp_punch *p, uint64_t now_ns)
-{
-	p->check.on = false;
-	p->waiting_ns = 0;
-	if (p->use) {
-		lose_path(p, now_ns);
-		return;
-	}
-	relay(p)->valid = false;
-	if (p->silent_ns && hp_time_since(now_ns, p->silent_ns) < SILENT_GAP)
-		return;
-	p->silent_ns = now_ns;
-	p->ops.event(p->ctx, HP_PUNCH_RELAY_SILENT);
-}
-
-static void run_check(struct hp_punch *p, uint64_t now_ns)
-{
-	if (!p->check.on)
-		return;
-	if (now_ns >= p->check.end_ns) {
-		check_failed(p, now_ns);
-		return;
-	}
-	if (now_ns < p->check.next_ns)
-		return;
-	hp_punch_request(p, hp_punch_used(p), 0, 0, now_ns);
-	p->check.next_ns = now_ns + p->check.every_ns;
-}
-
-static void start_check(struct hp_punch *p, bool strict, uint64_t now_ns)
-{
-	uint64_t every = hp_punch_used(p)->srtt_ns * 5 / 4, span;
-
-	if (p->check.on) {
-		p->check.strict |= strict;
-		return;
-	}
-	if (!hp_path_set(&hp_punch_used(p)->path))
-		return;
-	if (!every)
-		every = CHECK_FIRST;
-	if (every < CHECK_EVERY)
-		every = CHECK_EVERY;
-	span = 3 * every > CHECK_TIME ? 3 * every : CHECK_TIME;
-	p->check = (struct hp_check){ .on = true,
-				      .strict = strict,
-				      .next_ns = now_ns,
-				      .every_ns = every,
-				      .end_ns = now_ns + span };
-	/* The request that began a round is the first of the check. */
-	if (hp_punch_used(p)->full_ns == now_ns)
-		p->check.next_ns += every;
-	run_check(p, now_ns);
-}
-
-/* Answered: the path lives, and volleys that a poke began are pointless. */
-static void check_passed(struct hp_punch *p)
-{
-	if (p->check.on && !p->check.strict && p->state == HP_PUNCH_DIRECT)
-		p->punching = false;
-	p->check.on = false;
-}
-
-static void lose_path(struct hp_punch *p, uint64_t now_ns)
-{
-	hp_track_fail(hp_punch_used(p));
-	p->doubt = p->use;
-	p->backoff = 0;
-	use_path(p, 0, HP_PUNCH_DOUBT, now_ns);
-	hp_round_start(p, HP_VOLLEY_FULL, false, now_ns);
-	start_check(p, true, now_ns);
-	p->ops.event(p->ctx, HP_PUNCH_LOST);
-}
-
 static void go_direct(struct hp_punch *p, size_t i, uint64_t now_ns)
 {
 	p->punching = false;
@@ -214,13 +100,13 @@ static void go_direct(struct hp_punch *p, size_t i, uint64_t now_ns)
 	p->backoff = 0;
 	p->doubt = 0;
 	p->lossy = 0;
-	use_path(p, i, HP_PUNCH_DIRECT, now_ns);
+	hp_upkeep_use(p, i, HP_PUNCH_DIRECT, now_ns);
 }
 
 static void nominate(struct hp_punch *p, size_t i, uint64_t now_ns)
 {
 	go_direct(p, i, now_ns);
-	start_check(p, true, now_ns);
+	hp_check_start(p, true, now_ns);
 }
 
 /* The controlling side's choice, after a sample of @t. @fresh: it became valid
@@ -236,7 +122,7 @@ static void choose(struct hp_punch *p, struct hp_track *t, bool fresh,
 	if (p->use) {
 		struct hp_track *used = hp_punch_used(p);
 
-		if (t != used && t != relay(p) &&
+		if (t != used && t != hp_punch_relay(p) &&
 		    ((fresh && t->peer_uses) || hp_track_gains(t, used)))
 			nominate(p, index_of(p, t), now_ns);
 		return;
@@ -245,76 +131,13 @@ static void choose(struct hp_punch *p, struct hp_track *t, bool fresh,
 		const struct hp_track *k = &p->paths.track[i];
 
 		if (!k->valid ||
-		    (is_left(p, i) && hp_track_is_lossy(k, true)))
+		    (hp_punch_left(p, i) && hp_track_is_lossy(k, true)))
 			continue;
 		if (!best || hp_track_is_better(k, &p->paths.track[best]))
 			best = i;
 	}
 	if (best)
 		nominate(p, best, now_ns);
-}
-
-/* A direct path that loses packets is left for a relay that does not. */
-static void judge_losses(struct hp_punch *p, uint64_t now_ns)
-{
-	struct hp_track *t = hp_punch_used(p);
-
-	hp_track_expire(t, now_ns);
-	if (!p->controlling || !p->use || !hp_track_is_lossy(t, false) ||
-	    !hp_track_is_clean(relay(p)))
-		return;
-	p->lossy = p->use;
-	/* Its record begins anew: only the losses from now on keep it away. */
-	t->n_history = 0;
-	t->history = 0;
-	use_path(p, 0, HP_PUNCH_RELAYED, now_ns);
-	start_check(p, true, now_ns);
-}
-
-/* ---- heartbeats --------------------------------------------------------- */
-
-static uint64_t beat_due(const struct hp_punch *p, size_t i)
-{
-	const struct hp_track *t = &p->paths.track[i];
-	bool used = i == p->use;
-	uint64_t busy = used || is_left(p, i) ? BEAT_ACTIVE : BEAT_OTHER;
-	uint64_t due = t->full_ns + busy;
-
-	if (!hp_path_set(&t->path) || (used && p->check.on))
-		return HP_NEVER;
-	if (i && !used && !t->valid)
-		return HP_NEVER;
-	if (due <= p->traffic_ns + HP_PUNCH_ACTIVE)
-		return due;
-	if (!i)
-		return t->sent_ns + BEAT_RELAY;
-	return used || is_left(p, i) ? t->sent_ns + BEAT_IDLE : HP_NEVER;
-}
-
-static void beat(struct hp_punch *p, size_t i, uint64_t now_ns)
-{
-	struct hp_track *t = &p->paths.track[i];
-
-	hp_track_expire(t, now_ns);
-	/* What is heard may come by another way, when the peer's address has
-	 * changed, while nothing of ours arrives by this one.
-	 */
-	if (i && i == p->use && hp_track_is_mute(t, false)) {
-		start_check(p, true, now_ns);
-		return;
-	}
-	if (i != p->use && hp_track_is_mute(t, is_left(p, i))) {
-		hp_track_fail(t);
-		if (is_left(p, i)) {
-			p->lossy = 0;
-			p->retry_ns = now_ns;
-		}
-		if (i)
-			return;
-	}
-	/* Over the cap: as if sent, so that the next beat is tried. */
-	if (!hp_punch_request(p, t, 0, 0, now_ns))
-		t->full_ns = t->sent_ns = now_ns;
 }
 
 /* ---- receiving ---------------------------------------------------------- */
@@ -330,7 +153,7 @@ static void note_heard(struct hp_punch *p, struct hp_track *t, uint64_t at_ns)
 	if (p->waiting_ns <= at_ns)
 		p->waiting_ns = 0;
 	if (p->check.on && !p->check.strict)
-		check_passed(p);
+		hp_check_passed(p);
 }
 
 /* The peer's choice is ours once we had an answer over it, too: where from its
@@ -359,7 +182,7 @@ static void follow(struct hp_punch *p, size_t i, uint64_t seq, uint64_t now_ns)
 	}
 	hp_track_fail(hp_punch_used(p));
 	p->doubt = p->use;
-	use_path(p, 0, HP_PUNCH_DOUBT, now_ns);
+	hp_upkeep_use(p, 0, HP_PUNCH_DOUBT, now_ns);
 	if (!p->punching)
 		hp_round_join(p, now_ns);
 }
@@ -382,9 +205,9 @@ static void note_peer_use(struct hp_punch *p, struct hp_track *t,
  */
 static void agree(struct hp_punch *p, const struct hp_track *t, uint64_t now_ns)
 {
-	if (p->controlling && p->use && !p->check.on && t == relay(p) &&
+	if (p->controlling && p->use && !p->check.on && t == hp_punch_relay(p) &&
 	    t->peer_uses)
-		lose_path(p, now_ns);
+		hp_upkeep_lose(p, now_ns);
 }
 
 /* A path that is not known to work yet is tried the moment the peer is heard
@@ -394,7 +217,7 @@ static void agree(struct hp_punch *p, const struct hp_track *t, uint64_t now_ns)
  */
 static void trigger(struct hp_punch *p, struct hp_track *t, uint64_t now_ns)
 {
-	if (t == relay(p) || (t->valid && t->srtt_ns))
+	if (t == hp_punch_relay(p) || (t->valid && t->srtt_ns))
 		return;
 	if (t->full_ns && now_ns - t->full_ns < TRIGGER_GAP << t->n_trigger)
 		return;
@@ -458,7 +281,7 @@ static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
 	note_peer_use(p, t, m);
 	note_heard(p, t, now_ns);
 	if (t == hp_punch_used(p) && (t->peer_uses || !p->controlling))
-		check_passed(p);
+		hp_check_passed(p);
 	choose(p, t, fresh, now_ns);
 	follow_named(p, index_of(p, t), now_ns);
 	pong(p, m->txid, now_ns);
@@ -575,7 +398,7 @@ static void punch(struct hp_punch *p, bool introduced, uint64_t now_ns)
  */
 static void replace_relay(struct hp_punch *p, const struct hp_path *path)
 {
-	if (!p->use && !hp_path_eq(&relay(p)->path, path)) {
+	if (!p->use && !hp_path_eq(&hp_punch_relay(p)->path, path)) {
 		p->check.on = false;
 		p->waiting_ns = 0;
 	}
@@ -602,8 +425,8 @@ void hp_punch_introduce(struct hp_punch *p, const struct hp_punch_intro *intro,
 	p->traffic_ns = now_ns;
 	if (!p->use || n_new)
 		punch(p, true, now_ns);
-	if (!p->use && !relay(p)->valid)
-		start_check(p, true, now_ns);
+	if (!p->use && !hp_punch_relay(p)->valid)
+		hp_check_start(p, true, now_ns);
 	if (fresh && was_direct)
 		p->ops.nominated(p->ctx, NULL);
 }
@@ -650,7 +473,7 @@ void hp_punch_poke(struct hp_punch *p, uint64_t now_ns)
 		return;
 	p->traffic_ns = now_ns;
 	punch(p, false, now_ns);
-	start_check(p, false, now_ns);
+	hp_check_start(p, false, now_ns);
 }
 
 enum hp_err hp_punch_ping(struct hp_punch *p, uint64_t now_ns)
@@ -697,15 +520,7 @@ void hp_punch_tick(struct hp_punch *p, uint64_t now_ns)
 	if (!p->peer_epoch)
 		return;
 	hp_round_run(p, now_ns);
-	run_check(p, now_ns);
-	if (p->look ||
-	    (p->waiting_ns && now_ns >= p->waiting_ns + SILENCE))
-		start_check(p, false, now_ns);
-	p->look = false;
-	for (size_t i = 0; i < p->paths.n; i++)
-		if (beat_due(p, i) <= now_ns)
-			beat(p, i, now_ns);
-	judge_losses(p, now_ns);
+	hp_upkeep_run(p, now_ns);
 	if (p->punching && now_ns >= hp_volley_end(&p->volley))
 		hp_round_end(p, now_ns);
 	if (now_ns >= p->retry_ns)
@@ -721,14 +536,7 @@ uint64_t hp_punch_deadline(const struct hp_punch *p)
 	if (p->look)
 		return 0;
 	due = hp_time_min(hp_round_deadline(p), p->retry_ns);
-	if (p->check.on)
-		due = hp_time_min(due, hp_time_min(p->check.next_ns,
-						   p->check.end_ns));
-	else if (p->waiting_ns)
-		due = hp_time_min(due, p->waiting_ns + SILENCE);
-	for (size_t i = 0; i < p->paths.n; i++)
-		due = hp_time_min(due, beat_due(p, i));
-	return due;
+	return hp_time_min(due, hp_upkeep_due(p));
 }
 
 struct hp_punch *hp_punch_new(const struct hp_punch_config *cfg)
