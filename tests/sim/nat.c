@@ -45,6 +45,7 @@ struct nat {
 	struct mapping *by_flow[CHAINS];	/* inner and remote */
 	struct mapping *by_port[CHAINS];	/* external; the newest first */
 	uint64_t swept_ns;
+	size_t n_mappings;
 	uint16_t next_port;
 };
 
@@ -116,6 +117,7 @@ static void mapping_free(struct nat *n, struct mapping *m)
 	while (*at != m)
 		at = &(*at)->next_port;
 	*at = m->next_port;
+	n->n_mappings--;
 	free(m->sent);
 	free(m);
 }
@@ -180,6 +182,28 @@ size_t nat_count(struct nat *n, uint64_t now_ns)
 		for (struct mapping *m = n->by_port[i]; m; m = m->next_port)
 			count += !m->poisoned;
 	return count;
+}
+
+size_t nat_ports(struct nat *n, uint64_t now_ns)
+{
+	uint8_t seen[65536 / 8] = { 0 };
+	size_t count = 0;
+
+	sweep(n, now_ns);
+	for (size_t i = 0; i < CHAINS; i++)
+		for (struct mapping *m = n->by_port[i]; m; m = m->next_port) {
+			uint8_t bit = (uint8_t)(1u << m->port % 8);
+
+			count += !m->poisoned && !(seen[m->port / 8] & bit);
+			if (!m->poisoned)
+				seen[m->port / 8] |= bit;
+		}
+	return count;
+}
+
+size_t nat_ports_at_most(const struct nat *n)
+{
+	return n->n_mappings;
 }
 
 /* What of @remote the NAT's kind of mapping looks at. */
@@ -288,6 +312,7 @@ static struct mapping *mapping_add(struct nat *n,
 	*flow = m;
 	m->next_port = *port_chain(n, port);
 	*port_chain(n, port) = m;
+	n->n_mappings++;
 	return m;
 }
 

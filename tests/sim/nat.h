@@ -78,6 +78,9 @@ void nat_flush(struct nat *n);
 void nat_renumber(struct nat *n, const struct hp_addr *external);
 /* Mappings that live now. */
 size_t nat_count(struct nat *n, uint64_t now_ns);
+/* Ports that they have; at most: the dead ones are not sorted out. */
+size_t nat_ports(struct nat *n, uint64_t now_ns);
+size_t nat_ports_at_most(const struct nat *n);
 
 /* From inside @from to @remote: @from becomes what the outside sees. False:
  * no port is left, and @from is as it was.

@@ -25,6 +25,7 @@ struct sim_host {
 	struct sim_program program;
 	bool running;
 	bool down;
+	const struct sim_host *deaf_to;
 	uint64_t received;
 	struct sim_host *next;
 };
@@ -172,6 +173,12 @@ size_t sim_nat_count(struct sim_nat *n)
 	return nat_count(n->nat, n->sim->now_ns);
 }
 
+bool sim_nat_exceeds(struct sim_nat *nat, size_t n)
+{
+	return nat_ports_at_most(nat->nat) > n &&
+	       nat_ports(nat->nat, nat->sim->now_ns) > n;
+}
+
 struct sim_host *sim_host_new(struct sim *s, struct sim_nat *behind,
 			      const char *ip, const struct sim_link *link)
 {
@@ -199,6 +206,11 @@ void sim_host_run(struct sim_host *h, const struct sim_program *p)
 void sim_host_down(struct sim_host *h, bool down)
 {
 	h->down = down;
+}
+
+void sim_host_deafen(struct sim_host *h, const struct sim_host *to)
+{
+	h->deaf_to = to;
 }
 
 void sim_host_renumber(struct sim_host *h, const char *ip)
@@ -402,6 +414,10 @@ static void reach_host(struct sim *s, struct flight *f)
 
 	if (!h->running || h->down || !host_has(h, &f->to)) {
 		end(s, f, SIM_NOWHERE);
+		return;
+	}
+	if (f->sender == h->deaf_to) {
+		end(s, f, SIM_FILTERED);
 		return;
 	}
 	h->received++;

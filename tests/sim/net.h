@@ -105,6 +105,8 @@ void sim_nat_flush(struct sim_nat *n);
 void sim_nat_renumber(struct sim_nat *n, const char *external_ip);
 /* Mappings that live now. */
 size_t sim_nat_count(struct sim_nat *n);
+/* True: more than @n ports have live mappings. */
+bool sim_nat_exceeds(struct sim_nat *nat, size_t n);
 
 /* @behind NULL: on the public net. @ip: IPv4 or IPv6, or NULL. */
 struct sim_host *sim_host_new(struct sim *s, struct sim_nat *behind,
@@ -112,6 +114,8 @@ struct sim_host *sim_host_new(struct sim *s, struct sim_nat *behind,
 void sim_host_run(struct sim_host *h, const struct sim_program *p);
 /* Unplugged: nothing goes out or comes in. */
 void sim_host_down(struct sim_host *h, bool down);
+/* Nothing that @to sends reaches @h directly; NULL: all does again. */
+void sim_host_deafen(struct sim_host *h, const struct sim_host *to);
 /* Sets the address of the family of @ip. */
 void sim_host_renumber(struct sim_host *h, const char *ip);
 /* Its address of @family; none when it has no such. */

@@ -176,6 +176,23 @@ static void look_at_data(struct watch *v, const struct sim_sight *sight,
 	s->counter = counter;
 }
 
+/* In no second more than guessing and ordinary punching may send. */
+static void look_at_rate(struct watch *v, unsigned int node)
+{
+	uint64_t *at = v->recent[node], now = sim_now(v->world->sim);
+	unsigned int n = v->probes[node]++, k = 1;
+
+	at[n % WATCH_RATE] = now;
+	while (k < WATCH_RATE && k <= n && at[(n - k) % WATCH_RATE] + HP_S > now)
+		k++;
+	if (k > v->most)
+		v->most = k;
+	if (k > WATCH_GUESSES + WATCH_PROBES * (v->world->n_nodes - 1))
+		watch_blame(v, "%s sent %u probes within a second",
+			    sim_world_name(v->world,
+					   v->world->nodes[node].host), k);
+}
+
 static void look(struct watch *v, const struct sim_sight *s, unsigned int node)
 {
 	const uint8_t *buf = s->buf;
@@ -190,7 +207,7 @@ static void look(struct watch *v, const struct sim_sight *s, unsigned int node)
 		look_at_data(v, s, v->world->nodes[node].runs, buf, len);
 		break;
 	case HP_DGRAM_PROBE:
-		v->probes[node]++;
+		look_at_rate(v, node);
 		break;
 	case HP_DGRAM_NONE:
 	case HP_DGRAM_RELAY:
@@ -259,21 +276,32 @@ void watch_end(struct watch *v)
 	free(v->sessions);
 }
 
+/* What a node may cost the NATs in front of it: those of addresses that it left
+ * live on for a while.
+ */
+static void look_at_ports(struct watch *v, const struct sim_world_node *x)
+{
+	size_t most = 2 * HP_PUNCH_PATHS * (v->world->n_nodes - 1) + 8 +
+		      WATCH_PORTS;
+
+	if (x->most_extra > WATCH_PORTS)
+		watch_blame(v, "%s opened %u sockets",
+			    sim_world_name(v->world, x->host), x->most_extra);
+	for (struct sim_nat *r = sim_host_behind(x->host); r;
+	     r = sim_nat_outside(r))
+		if (sim_nat_exceeds(r, most * v->world->n_nodes))
+			watch_blame(v, "%zu mappings before %s",
+				    sim_nat_count(r),
+				    sim_world_name(v->world, x->host));
+}
+
 static void look_at_caps(struct watch *v)
 {
 	struct sim_world *w = v->world;
-	/* Those of addresses that were left live on for a while. */
-	size_t per_host = 2 * HP_PUNCH_PATHS * (w->n_nodes - 1) + 8;
 	struct hp_registry_stats rs;
 
 	for (unsigned int i = 0; i < w->n_nodes; i++)
-		for (struct sim_nat *r = sim_host_behind(w->nodes[i].host); r;
-		     r = sim_nat_outside(r))
-			if (sim_nat_count(r) > per_host * w->n_nodes)
-				watch_blame(v, "%zu mappings before %s",
-					    sim_nat_count(r),
-					    sim_world_name(w,
-							   w->nodes[i].host));
+		look_at_ports(v, &w->nodes[i]);
 	for (unsigned int i = 0; i < w->n_servers; i++) {
 		if (!w->servers[i].registry)
 			continue;

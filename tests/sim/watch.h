@@ -12,6 +12,14 @@
 #include "../sim/world.h"
 
 #define WATCH_WHY 160
+/* Guesses that a node may send in a second, and ports that it may take for
+ * them; and other probes, to each of its peers.
+ */
+#define WATCH_GUESSES 500
+#define WATCH_PORTS 256
+#define WATCH_PROBES 64
+/* More than may ever be sent in a second. */
+#define WATCH_RATE 1024
 
 /* The data messages of one sender under one session of the receiver. */
 struct watch_session {
@@ -28,6 +36,8 @@ struct watch_session {
  * @stranger: sends one in @copy_one_in datagrams again, to the same place;
  *            NULL: nobody does
  * @probes:   sent by each node
+ * @recent:   when the last ones were sent
+ * @most:     that a node sent within one second
  */
 struct watch {
 	struct sim_world *world;
@@ -36,6 +46,8 @@ struct watch {
 	struct sim_host *stranger;
 	unsigned int copy_one_in;
 	unsigned int probes[WORLD_NODES];
+	uint64_t recent[WORLD_NODES][WATCH_RATE];
+	unsigned int most;
 	struct watch_session *sessions;
 	size_t n_sessions;
 };
