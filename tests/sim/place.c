@@ -158,7 +158,7 @@ void place_build(struct place *p, struct sim_world *w, unsigned int i)
 	};
 	char ip4[32], ip6[32];
 	struct sim_site site = { .link = p->beside ? NULL : &p->link,
-				 .port = p->port };
+				 .port = p->port, .fixed = p->fixed };
 
 	nats_build(p, w, i);
 	ip4_of(p, i, ip4, sizeof(ip4));

@@ -30,6 +30,7 @@ enum place_ip { PLACE_IP4, PLACE_IP6, PLACE_BOTH };
 
 /**
  * struct place - Where one node lives
+ * @fixed:   the user chose the port
  * @beside:  lives in the LAN of this one
  * @carrier: shares the carrier's NAT of this one
  * @subnet:  third byte of the LAN's prefix: may be that of another LAN
@@ -44,6 +45,8 @@ struct place {
 	const struct place *carrier;
 	struct sim_link link;
 	uint16_t port;
+	bool fixed;
+	struct place_kind made;	/* what @kind may point to */
 	/* filled in by place_build() */
 	struct sim_nat *home_nat;
 	struct sim_nat *carrier_nat;

@@ -11,6 +11,7 @@
  */
 #define CONNECT_TIME (10 * HP_S)
 #define CONNECT_LOSSY (40 * HP_S)
+#define CONNECT_HEAVY (120 * HP_S)
 #define SETTLE_TIME (100 * HP_S)
 #define SETTLE_LOSSY (150 * HP_S)
 /* A router that remembers a probe that came too early forgets it after 30 s of
@@ -90,6 +91,9 @@ static bool is_settled(struct run *r, unsigned int i, unsigned int k,
 	/* He is faster than the original, and makes a path look lossy. */
 	if (r->sc.stranger || r->misled[i] || r->misled[k])
 		return true;
+	/* Where half is lost, a clean relay may be the better path. */
+	if (r->sc.heavy)
+		return true;
 	return s == HP_PEER_DIRECT || theory(r, i, k) != ORACLE_CERTAIN;
 }
 
@@ -126,18 +130,28 @@ static bool talk_until(struct run *r, pair_fn *test, uint64_t limit_ns,
 	}
 }
 
-static bool settle(struct run *r, const char *what)
+static uint64_t connect_limit(const struct run *r)
+{
+	if (r->sc.heavy)
+		return CONNECT_HEAVY;
+	return r->sc.lossy || r->sc.stranger ? CONNECT_LOSSY : CONNECT_TIME;
+}
+
+static uint64_t settle_limit(const struct run *r)
 {
 	bool lossy = r->sc.lossy || r->sc.stranger;
-	uint64_t limit = lossy ? SETTLE_LOSSY : SETTLE_TIME;
 
 	for (unsigned int i = 0; i < r->sc.n; i++)
 		if (r->sc.places[i].kind->home &&
 		    r->sc.places[i].kind->home->poison)
-			limit = SETTLE_POISONED;
-	return talk_until(r, is_connected,
-			  lossy ? CONNECT_LOSSY : CONNECT_TIME, what) &&
-	       talk_until(r, is_settled, limit, what);
+			return SETTLE_POISONED;
+	return lossy ? SETTLE_LOSSY : SETTLE_TIME;
+}
+
+static bool settle(struct run *r, const char *what)
+{
+	return talk_until(r, is_connected, connect_limit(r), what) &&
+	       talk_until(r, is_settled, settle_limit(r), what);
 }
 
 static bool no_wonders(struct run *r)
@@ -157,6 +171,8 @@ static bool no_wonders(struct run *r)
 static void build(struct run *r, uint64_t seed, FILE *trace)
 {
 	sim_world_init(&r->w, seed, true);
+	while (r->w.n_servers < r->sc.n_servers)
+		sim_world_add_server(&r->w);
 	sim_set_hops(r->w.sim, r->sc.hops);
 	watch_begin(&r->watch, &r->w, trace);
 	for (unsigned int i = 0; i < r->sc.n; i++) {
@@ -186,6 +202,24 @@ static struct sim_nat *top_nat(const struct place *p)
 	struct sim_nat *n = p->carrier_nat ? p->carrier_nat : p->home_nat;
 
 	return n && sim_nat_config(n)->mapping != SIM_ROUTED ? n : NULL;
+}
+
+/* What one of them does not hear must not be the path for long. */
+static void play_one_way(struct run *r, const struct scenario_step *e)
+{
+	unsigned int i = e->node, k = (e->node + 1) % r->sc.n;
+	uint64_t end;
+
+	sim_host_deafen(node(r, i)->host, node(r, k)->host);
+	if (!talk_until(r, is_connected, connect_limit(r), "one way"))
+		return;
+	for (end = sim_now(r->w.sim) + e->for_ns; sim_now(r->w.sim) < end;)
+		talk(r);
+	if (state_of(r, i, k) == HP_PEER_DIRECT ||
+	    state_of(r, k, i) == HP_PEER_DIRECT)
+		watch_blame(&r->watch, "%s is deaf to %s, and they are direct",
+			    name(r, i), name(r, k));
+	sim_host_deafen(node(r, i)->host, NULL);
 }
 
 static void play(struct run *r, const struct scenario_step *e, unsigned int at)
@@ -227,6 +261,14 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 		break;
 	case EVENT_IDLE:
 		sim_world_run(&r->w, e->for_ns);
+		break;
+	case EVENT_SLEEP:
+		sim_world_sleep(p->node);
+		sim_world_run(&r->w, e->for_ns);
+		sim_world_wake(p->node);
+		break;
+	case EVENT_ONE_WAY:
+		play_one_way(r, e);
 		break;
 	case EVENT_KINDS:
 		break;

@@ -9,18 +9,30 @@ static bool one_in(const struct hp_rng *r, uint32_t n)
 }
 
 /* 1 ms to 128 ms one way, each octave as likely as the next. */
-static void link_draw(struct sim_link *l, const struct hp_rng *r, bool lossy)
+static void link_draw(struct sim_link *l, const struct hp_rng *r,
+		      const struct scenario *s)
 {
 	static const unsigned int mtus[] = { 1500, 1500, 1492, 1400, 1280 };
 
 	l->delay_ns = HP_MS << hp_rng_below(r, 7);
 	l->delay_ns += hp_rng_u64(r) % l->delay_ns;
 	l->mtu = mtus[hp_rng_below(r, 5)];
-	if (!lossy)
+	if (!s->lossy)
 		return;
 	l->jitter_ns = one_in(r, 2) ? l->delay_ns / 4 : 0;
-	l->loss_ppm = hp_rng_below(r, 50000);
+	l->loss_ppm = hp_rng_below(r, s->heavy ? 500000 : 50000);
 	l->dup_ppm = one_in(r, 2) ? hp_rng_below(r, 20000) : 0;
+}
+
+/* Any kind of NAT that there can be, at times with a home router before it. */
+static void kind_make(struct place *p, const struct hp_rng *r)
+{
+	p->made = place_swept[hp_rng_below(r, place_n_swept)];
+	if (one_in(r, 3)) {
+		p->made.carrier = p->made.home;
+		p->made.home = &place_home;
+	}
+	p->kind = &p->made;
 }
 
 static void place_draw(struct scenario *s, unsigned int i,
@@ -31,6 +43,8 @@ static void place_draw(struct scenario *s, unsigned int i,
 	const struct place *other = i ? &s->places[hp_rng_below(r, i)] : NULL;
 
 	p->kind = &place_kinds[hp_rng_below(r, place_n_kinds)];
+	if (one_in(r, 3))
+		kind_make(p, r);
 	p->ip = one_in(r, 10) ? PLACE_IP6 : one_in(r, 3) ? PLACE_BOTH :
 							   PLACE_IP4;
 	p->hairpin = one_in(r, 2);
@@ -38,7 +52,8 @@ static void place_draw(struct scenario *s, unsigned int i,
 	/* Most people's LAN has one of few prefixes. */
 	p->subnet = (uint8_t)(one_in(r, 2) ? 1 : 10 + i);
 	p->port = (uint16_t)(20000 + 1000 * i + hp_rng_below(r, 1000));
-	link_draw(&p->link, r, s->lossy);
+	p->fixed = one_in(r, 2);
+	link_draw(&p->link, r, s);
 	if (!other || other->beside)
 		return;
 	if (other->kind->home && one_in(r, 8)) {
@@ -66,6 +81,12 @@ static void step_draw(struct scenario *s, struct scenario_step *e,
 	case EVENT_IDLE:
 		e->for_ns = (20 + hp_rng_below(r, 180)) * HP_S;
 		break;
+	case EVENT_SLEEP:
+		e->for_ns = 600 * HP_S;
+		break;
+	case EVENT_ONE_WAY:
+		e->for_ns = 20 * HP_S;
+		break;
 	case EVENT_FLUSH:
 	case EVENT_RENUMBER:
 	case EVENT_RESTART:
@@ -83,7 +104,9 @@ void scenario_draw(struct scenario *s, uint64_t seed)
 	hp_rng_seeded_init(&seeded, seed ^ UINT64_C(0x5ce7a410), &r);
 	s->n = one_in(&r, 5) ? 3 + hp_rng_below(&r, 2) : 2;
 	s->hops = 3 + hp_rng_below(&r, 11);
+	s->n_servers = one_in(&r, 3) ? 2 + hp_rng_below(&r, 2) : 1;
 	s->lossy = one_in(&r, 2);
+	s->heavy = s->lossy && one_in(&r, 6);
 	s->stranger = one_in(&r, 4);
 	s->both_ask = one_in(&r, 2);
 	s->stagger_ns = one_in(&r, 2) ? hp_rng_below(&r, 3000) * HP_MS : 0;
@@ -109,6 +132,10 @@ const char *scenario_event_text(enum scenario_event e)
 		return "host is unplugged";
 	case EVENT_IDLE:
 		return "silence";
+	case EVENT_SLEEP:
+		return "host is suspended";
+	case EVENT_ONE_WAY:
+		return "host is deaf to the next";
 	case EVENT_KINDS:
 		break;
 	}
@@ -122,12 +149,13 @@ void scenario_print(const struct scenario *s, FILE *out)
 	for (unsigned int i = 0; i < s->n; i++) {
 		const struct place *p = &s->places[i];
 
-		fprintf(out, "  %c: %s%s%s, %s, port %u, lifetime %u s, "
+		fprintf(out, "  %c: %s%s%s%s, %s, %sport %u, lifetime %u s, "
 			"%.1f ms, jitter %.1f ms, loss %.1f %%, twice %.1f %%, "
 			"MTU %u", 'a' + (int)i, p->kind->name,
-			p->hairpin ? ", hairpin" : "",
+			p->kind == &p->made && p->made.carrier ?
+			", home router" : "", p->hairpin ? ", hairpin" : "",
 			p->subnet == 1 ? ", 192.168.1" : "", ips[p->ip],
-			p->port, (unsigned int)(p->lifetime_ns / HP_S),
+			p->fixed ? "fixed " : "", p->port, (unsigned int)(p->lifetime_ns / HP_S),
 			(double)p->link.delay_ns / 1e6,
 			(double)p->link.jitter_ns / 1e6,
 			(double)p->link.loss_ppm / 1e4,
@@ -140,7 +168,7 @@ void scenario_print(const struct scenario *s, FILE *out)
 				'a' + (int)(p->carrier - s->places));
 		fputc('\n', out);
 	}
-	fprintf(out, "  %u hops%s%s\n", s->hops,
+	fprintf(out, "  %u servers, %u hops%s%s\n", s->n_servers, s->hops,
 		s->stranger ? ", a stranger repeats datagrams" : "",
 		s->both_ask ? ", both ask" : "");
 	for (unsigned int i = 0; i < s->n_steps; i++)

@@ -16,6 +16,8 @@ enum scenario_event {
 	EVENT_RESTART,	/* a node dies, and comes back */
 	EVENT_UNPLUG,	/* a host is unplugged for a while */
 	EVENT_IDLE,	/* nobody says a word for long */
+	EVENT_SLEEP,	/* a host is suspended for ten minutes */
+	EVENT_ONE_WAY,	/* it hears nothing of another, directly */
 	EVENT_KINDS,
 };
 
@@ -29,7 +31,9 @@ struct scenario {
 	struct place places[WORLD_NODES];
 	unsigned int n;
 	unsigned int hops;
+	unsigned int n_servers;
 	bool lossy;		/* datagrams get lost or out of order */
+	bool heavy;		/* up to half of them, on each link */
 	bool stranger;
 	bool both_ask;
 	uint64_t stagger_ns;	/* between the starts of two nodes */

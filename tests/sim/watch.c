@@ -276,6 +276,18 @@ void watch_end(struct watch *v)
 	free(v->sessions);
 }
 
+static unsigned int nodes_behind(const struct sim_world *w,
+				 const struct sim_nat *nat)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < w->n_nodes; i++)
+		for (const struct sim_nat *r = sim_host_behind(w->nodes[i].host);
+		     r; r = sim_nat_outside(r))
+			n += r == nat;
+	return n;
+}
+
 /* What a node may cost the NATs in front of it: those of addresses that it left
  * live on for a while.
  */
@@ -289,7 +301,7 @@ static void look_at_ports(struct watch *v, const struct sim_world_node *x)
 			    sim_world_name(v->world, x->host), x->most_extra);
 	for (struct sim_nat *r = sim_host_behind(x->host); r;
 	     r = sim_nat_outside(r))
-		if (sim_nat_exceeds(r, most * v->world->n_nodes))
+		if (sim_nat_exceeds(r, most * nodes_behind(v->world, r)))
 			watch_blame(v, "%zu mappings before %s",
 				    sim_nat_count(r),
 				    sim_world_name(v->world, x->host));
