@@ -148,6 +148,7 @@ static void peer_row(struct table *t, const json_t *peer)
 	const json_t *age = json_object_get(peer, "last_handshake_s");
 	const char *name = view_text(peer, "name");
 	const char *addr = view_text(peer, "address");
+	const char *cipher = view_text(peer, "cipher");
 	char text[HUMAN_TEXT], ago[HUMAN_TEXT + 4];
 
 	table_row(t);
@@ -167,6 +168,7 @@ static void peer_row(struct table *t, const json_t *peer)
 	snprintf(text, sizeof(text), "%lld",
 		 (long long)json_integer_value(json_object_get(peer, "mtu")));
 	table_cell(t, text);
+	table_cell(t, *cipher ? cipher : NULL);
 }
 
 static void whys(const json_t *peers, FILE *out)
@@ -196,7 +198,7 @@ void view_peers(const json_t *peers, FILE *out)
 {
 	static const char *const heads[] = {
 		"PEER", "ADDRESS", "STATE", "PATH", ">RTT", ">HANDSHAKE",
-		">RECEIVED", ">SENT", ">MTU", NULL,
+		">RECEIVED", ">SENT", ">MTU", "CIPHER", NULL,
 	};
 	struct table *t = table_new(heads);
 
@@ -228,6 +230,8 @@ void view_status(const json_t *status, FILE *out)
 	fprintf(out, "daemon      hptund %s, running for %s\n",
 		view_text(status, "version"),
 		human_age((uint64_t)json_integer_value(up), text));
+	if (*view_text(status, "crypto"))
+		fprintf(out, "ciphers     by %s\n", view_text(status, "crypto"));
 	for (size_t i = 0; i < json_array_size(servers); i++) {
 		const json_t *s = json_array_get(servers, i);
 

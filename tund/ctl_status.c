@@ -121,7 +121,7 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 		handshake = json_integer((json_int_t)(
 			hp_time_since(now_ns, p->handshake_ns) / HP_S));
 	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:b, s:o, s:s?, s:o,"
-			 " s:o, s:I, s:I, s:i, s:s?, s:o, s:o, s:o}",
+			 " s:s?, s:o, s:I, s:I, s:i, s:s?, s:o, s:o, s:o}",
 			 "name", p->name,
 			 "public_key", key_json(&p->key),
 			 "address", ip_json(&p->addr4),
@@ -131,6 +131,7 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 			 "path", path_json(p),
 			 "why", p->why,
 			 "rtt_ms", ms_json(p->rtt_ns),
+			 "cipher", p->cipher,
 			 "last_handshake_s", handshake,
 			 "rx_bytes", (json_int_t)p->rx_bytes,
 			 "tx_bytes", (json_int_t)p->tx_bytes,
@@ -153,7 +154,7 @@ static json_t *self_json(const struct ctl_cfg *cfg)
 		json_array_append_new(addrs, ip_json(&a4));
 	if (a6.family != HP_AF_NONE)
 		json_array_append_new(addrs, ip_json(&a6));
-	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:i, s:s}",
+	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:i, s:s, s:s}",
 			 "network", cfg->network,
 			 "name", hp_node_identity(cfg->node)->cert.grant.name,
 			 "addresses", addrs,
@@ -161,6 +162,8 @@ static json_t *self_json(const struct ctl_cfg *cfg)
 			 "device", facts.device,
 			 "mtu", (int)facts.mtu,
 			 "port", (int)facts.port,
+			 "crypto",
+			 hp_aead_name(hp_wg_engine(hp_node_wg(cfg->node))),
 			 "version", cfg->version);
 }
 
@@ -181,6 +184,7 @@ static json_t *stock_json(const struct ctl_cfg *cfg, struct hp_wg_peer *peer,
 	p.state = wg.usable ? HP_PEER_DIRECT : HP_PEER_IDLE;
 	if (wg.usable)
 		p.path = wg.path;
+	p.cipher = wg.session_ns ? hp_suite_name(wg.suite) : NULL;
 	p.handshake_ns = wg.handshake_ns;
 	p.rx_bytes = wg.rx_bytes;
 	p.tx_bytes = wg.tx_bytes;

@@ -236,7 +236,7 @@ enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 		.fib = hp_wg_fib(wg),
 		.queue = d->queue,
 		.relayed = relayed,
-		.engine = HP_AEAD_AUTO,
+		.engine = hp_wg_engine(wg),
 		.offload = d->offload,
 	};
 	enum hp_err err;

@@ -29,13 +29,14 @@ struct options {
 	bool front;
 	bool check;
 	bool no_offload;
+	enum hp_aead_engine engine;
 };
 
 static const char usage[] =
-	"usage: hptund [-f] [--no-offload] IFNAME\n"
+	"usage: hptund [-f] [--no-offload] [--crypto LIB] IFNAME\n"
 	"       hptund [-afc] [--network NAME] [--no-offload]\n"
-	"              [--config-dir DIR] [--run-dir DIR]\n"
-	"              [--state-dir DIR]\n"
+	"              [--crypto LIB] [--config-dir DIR]\n"
+	"              [--run-dir DIR] [--state-dir DIR]\n"
 	"\n"
 	"With IFNAME: a WireGuard interface in user space, for wg(8) and ip(8).\n"
 	"Without: the tunnel daemon of an hptun network.\n"
@@ -45,6 +46,8 @@ static const char usage[] =
 	"  -f, --foreground     do not go to the background\n"
 	"  -c, --check          read the configuration, say what is wrong, end\n"
 	"      --no-offload     exchange single packets with the kernel\n"
+	"      --crypto LIB     libipsec-mb, libcrypto or libsodium; without it\n"
+	"                       the fastest one here, or what Crypto = says\n"
 	"      --config-dir DIR where networks are set up (/etc/hptun)\n"
 	"      --run-dir DIR    for the control socket (/run/hptun)\n"
 	"      --state-dir DIR  for what is learned (/var/lib/hptun)\n"
@@ -56,6 +59,7 @@ enum {
 	OPT_RUN_DIR,
 	OPT_STATE_DIR,
 	OPT_NO_OFFLOAD,
+	OPT_CRYPTO,
 };
 
 static const struct option longs[] = {
@@ -64,6 +68,7 @@ static const struct option longs[] = {
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "check", no_argument, NULL, 'c' },
 	{ "no-offload", no_argument, NULL, OPT_NO_OFFLOAD },
+	{ "crypto", required_argument, NULL, OPT_CRYPTO },
 	{ "config-dir", required_argument, NULL, OPT_CONFIG_DIR },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
@@ -97,6 +102,11 @@ static void take_option(struct options *o, int c)
 		return;
 	case OPT_NO_OFFLOAD:
 		o->no_offload = true;
+		return;
+	case OPT_CRYPTO:
+		if (hp_aead_parse(optarg, &o->engine))
+			bad_usage("--crypto takes libipsec-mb, libcrypto, "
+				  "libsodium or auto");
 		return;
 	case OPT_CONFIG_DIR:
 		o->dirs.config = optarg;
@@ -174,6 +184,7 @@ static enum hp_err run(const struct options *o, struct log *log,
 		.network = o->network,
 		.all = o->all,
 		.no_offload = o->no_offload,
+		.engine = o->engine,
 	};
 	struct daemon daemon = DAEMON_FRONT;
 	enum hp_err err = hp_crypto_init();
@@ -190,7 +201,8 @@ static enum hp_err run(const struct options *o, struct log *log,
 			return err;
 	}
 	if (o->ifname)
-		return plain_run(o->ifname, !o->no_offload, &daemon, log, f);
+		return plain_run(o->ifname, !o->no_offload, o->engine, &daemon,
+				 log, f);
 	return netmode_run(&net, &daemon, log, f);
 }
 

@@ -18,12 +18,14 @@
 #include "ctl.h"
 #include "daemon.h"
 #include "device.h"
+#include "engine.h"
 #include "log.h"
 #include "node/node.h"
 #include "rtnl.h"
 #include "sandbox.h"
 #include "stock.h"
 #include "sys/clock.h"
+#include "sys/cpu.h"
 #include "sys/loop.h"
 #include "sys/resolve.h"
 #include "sys/rng.h"
@@ -363,6 +365,10 @@ static const char *fixed_changed(const struct hp_store *was,
 		return "Offload";
 	if (was->iface.methods != is->iface.methods)
 		return "Methods";
+	if (was->iface.cipher != is->iface.cipher)
+		return "Cipher";
+	if (was->iface.engine != is->iface.engine)
+		return "Crypto";
 	if (strcmp(was->iface.owner, is->iface.owner) ||
 	    strcmp(was->iface.group, is->iface.group))
 		return "ControlOwner or ControlGroup";
@@ -593,14 +599,19 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 		.n_servers = s->net.n_servers,
 		.methods = s->iface.methods,
 		.mtu = s->iface.mtu,
-		.engine = HP_AEAD_AUTO,
+		.cipher = s->iface.cipher,
+		.aes = hp_cpu_has_aes(),
 		.rng = hp_rng_system(),
 		.ops = node_ops,
 		.ctx = m,
 	};
-	enum hp_err err = hp_store_judge(s, &cfg.judge, f);
+	enum hp_err err = engine_choose(
+		m->cfg->engine ? m->cfg->engine : s->iface.engine,
+		s->iface.cipher, &cfg.engine, f);
 	unsigned int i;
 
+	if (!err)
+		err = hp_store_judge(s, &cfg.judge, f);
 	if (err)
 		return err;
 	for (i = 0; i < cfg.n_servers; i++)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "wg/aead.h"
 
 struct daemon;
 struct hp_dirs;
@@ -20,12 +21,14 @@ struct log;
  * @network: its name; NULL: the only one there is (borrowed)
  * @all:     connect to every member at once, not when asked
  * @no_offload: whatever the configuration says
+ * @engine:  crypto library; HP_AEAD_AUTO: as the configuration says
  */
 struct netmode_cfg {
 	const struct hp_dirs *dirs;
 	const char *network;
 	bool all;
 	bool no_offload;
+	enum hp_aead_engine engine;
 };
 
 /* Reads all that a start would read, and changes nothing. */

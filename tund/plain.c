@@ -10,6 +10,7 @@
 #include "base/pkt.h"
 #include "daemon.h"
 #include "device.h"
+#include "engine.h"
 #include "log.h"
 #include "rtnl.h"
 #include "sandbox.h"
@@ -218,15 +219,20 @@ static enum hp_err open_loop(struct plain *p, struct hp_fault *f)
 	return err;
 }
 
-static enum hp_err open_engine(struct plain *p, struct hp_fault *f)
+static enum hp_err open_engine(struct plain *p, enum hp_aead_engine engine,
+			       struct hp_fault *f)
 {
-	const struct hp_wg_cfg cfg = {
+	struct hp_wg_cfg cfg = {
 		.ops = &wg_ops,
 		.ctx = p,
 		.rng = &p->rng,
-		.engine = HP_AEAD_AUTO,
 	};
+	enum hp_err err;
 
+	/* Stock peers speak WireGuard's cipher alone. */
+	err = engine_choose(engine, HP_CIPHER_CHACHA, &cfg.engine, f);
+	if (err)
+		return err;
 	p->rng = hp_rng_system();
 	p->wg = hp_wg_new(&cfg);
 	if (!p->wg)
@@ -252,9 +258,9 @@ static enum hp_err open_links(struct plain *p, struct hp_fault *f)
 }
 
 static enum hp_err begin(struct plain *p, const char *ifname, bool offload,
-			 struct hp_fault *f)
+			 enum hp_aead_engine engine, struct hp_fault *f)
 {
-	enum hp_err err = open_engine(p, f);
+	enum hp_err err = open_engine(p, engine, f);
 
 	if (!err)
 		err = open_loop(p, f);
@@ -281,11 +287,12 @@ static void end(struct plain *p)
 	hp_loop_free(p->loop);
 }
 
-enum hp_err plain_run(const char *ifname, bool offload, struct daemon *daemon,
+enum hp_err plain_run(const char *ifname, bool offload,
+		      enum hp_aead_engine engine, struct daemon *daemon,
 		      struct log *log, struct hp_fault *f)
 {
 	struct plain p = { .log = log };
-	enum hp_err err = begin(&p, ifname, offload, f);
+	enum hp_err err = begin(&p, ifname, offload, engine, f);
 
 	if (!err) {
 		daemon_ready(daemon, log);

@@ -50,6 +50,8 @@ const char *hp_err_name(enum hp_err err)
 		return "not in this state";
 	case HP_ERR_ROUTE:
 		return "no peer has this address";
+	case HP_ERR_CIPHER:
+		return "no cipher that both ends allow";
 	}
 	return "unknown error";
 }

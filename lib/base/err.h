@@ -31,6 +31,7 @@ enum hp_err {
 	HP_ERR_IO = -18,	/* the operating system refused; see errno */
 	HP_ERR_STATE = -19,	/* not in this state */
 	HP_ERR_ROUTE = -20,	/* no peer has this address */
+	HP_ERR_CIPHER = -21,	/* no cipher that both ends allow */
 };
 
 /* One short English phrase for a code; never NULL. */

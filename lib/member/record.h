@@ -24,9 +24,14 @@
 /* Length of a WireGuard initiation. */
 #define HP_OFFER_INIT_LEN 148
 
+/* Capabilities. The two lowest bits are an enum hp_mapping. */
+#define HP_RECORD_MAPPING 0x0003
+#define HP_RECORD_AES 0x0100	  /* has AES in hardware, and may use it */
+#define HP_RECORD_AES_ONLY 0x0200 /* takes part in no other handshake */
+
 /**
  * struct hp_record - What a node says about itself
- * @caps:    capability bits; unknown ones are ignored
+ * @caps:    capability bits, HP_RECORD_*; unknown ones are ignored
  * @revoked: number of the newest revocation list it has
  * @epoch:   random per start of the daemon, other than 0
  * @seq:     grows with each record published in an epoch

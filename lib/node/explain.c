@@ -60,6 +60,17 @@ static const char *explain_server(const struct hp_node_server_info *s,
 	return "rendezvous";
 }
 
+static const char *explain_cipher(const struct hp_node_peer_info *p,
+				  struct hp_fault *f)
+{
+	hp_fault_set(f, p->cause,
+		     "write Cipher = auto in network.conf on the host that "
+		     "says aes256gcm, and start hptun there again",
+		     "one of %s and this host allows nothing but AES-256-GCM, "
+		     "which the other has not, or has forbidden", p->name);
+	return "cipher";
+}
+
 static const char *explain_peer(const struct hp_node_peer_info *p,
 				struct hp_fault *f)
 {
@@ -76,6 +87,8 @@ static const char *explain_peer(const struct hp_node_peer_info *p,
 			     "rendezvous", p->name);
 		return "offline";
 	case HP_PEER_REFUSED:
+		if (p->cause == HP_ERR_CIPHER)
+			return explain_cipher(p, f);
 		hp_fault_set(f, p->cause,
 			     p->cause == HP_ERR_EXPIRED
 				     ? "invite it again"

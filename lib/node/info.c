@@ -182,6 +182,7 @@ static void peer_info(const struct peer *p, uint64_t now_ns,
 		out->addr4 = hp_overlay_addr4(&p->overlay);
 		out->addr6 = hp_overlay_addr6(&n->net.id, &p->overlay);
 		out->handshake_ns = wg.handshake_ns;
+		out->cipher = wg.session_ns ? hp_suite_name(wg.suite) : NULL;
 		out->rx_bytes = wg.rx_bytes;
 		out->tx_bytes = wg.tx_bytes;
 		out->rtt_ns = punch.rtt_ns;

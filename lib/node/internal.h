@@ -4,7 +4,7 @@
  *
  *	node.c ----> server.c (one rendezvous each) ---+
  *	   |                                           v
- *	   +--------------------------------------> peer.c ---> notes.c
+ *	   +--------------------------------------> peer.c ---> notes.c, suite.c
  *	   +---> info.c (reads only)                    |
  *	   +---> halves.c <------------------------------+
  */
@@ -75,6 +75,8 @@ struct peer {
 	uint64_t epoch_ns;		/* when @epoch was first heard of */
 	bool proved;			/* a probe of @epoch has come */
 	uint32_t seq;
+	uint16_t caps;			/* HP_RECORD_*; valid with @epoch */
+	bool aes_met;			/* it spoke AES in this @epoch */
 	uint32_t revoked;		/* number of the list it has */
 	unsigned int n_candidates;
 	struct hp_cert cert;		/* valid with @epoch */
@@ -204,6 +206,14 @@ enum hp_err hp_node_revoke(struct hp_node *n, const uint8_t *list, size_t len);
 enum hp_err hp_server_init(struct hp_node *n, unsigned int i,
 			const struct hp_node_server *cfg);
 extern const struct hp_meet_ops hp_server_ops;
+
+/* suite.c */
+/* What our record says of ciphers. */
+uint16_t hp_suite_caps(const struct hp_node *n);
+/* Tells WireGuard which ciphers to speak with @p, by what is known of it. */
+void hp_suite_update(struct peer *p);
+/* A session came up. */
+void hp_suite_session(struct peer *p);
 
 /* peer.c */
 struct peer *hp_peer_find(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN]);

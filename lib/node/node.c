@@ -100,7 +100,7 @@ uint64_t hp_node_patience(const struct hp_node *n)
 void hp_node_record(struct hp_node *n, struct hp_record *rec)
 {
 	memset(rec, 0, sizeof(*rec));
-	rec->caps = (uint16_t)hp_node_mapping(n);
+	rec->caps = (uint16_t)(hp_node_mapping(n) | hp_suite_caps(n));
 	rec->revoked = hp_judge_revoked_number(n->judge);
 	rec->epoch = n->epoch;
 	rec->seq = n->seq;
@@ -207,6 +207,7 @@ static enum hp_err node_wg(struct hp_node *n)
 		.ctx = n,
 		.rng = &n->cfg.rng,
 		.engine = n->cfg.engine,
+		.aes = n->cfg.aes && n->cfg.cipher != HP_CIPHER_CHACHA,
 	};
 
 	n->wg = hp_wg_new(&wc);

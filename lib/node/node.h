@@ -139,7 +139,9 @@ struct hp_node_server {
  * @low_ttl:   hops of the opening volley; 0: the default
  * @methods:   enum hp_method, those that may be used; 0: all
  * @mtu:       inner MTU, bytes
- * @engine:    cipher for the slow path
+ * @engine:    library for the ciphers
+ * @cipher:    which ones may be spoken with other nodes
+ * @aes:       this processor has instructions for AES-GCM
  */
 struct hp_node_config {
 	const struct hp_network *net;
@@ -153,6 +155,8 @@ struct hp_node_config {
 	uint32_t methods;
 	uint32_t mtu;
 	enum hp_aead_engine engine;
+	enum hp_cipher_policy cipher;
+	bool aes;
 	struct hp_rng rng;
 	struct hp_node_ops ops;
 	void *ctx;
@@ -280,6 +284,7 @@ struct hp_node_server_info {
  * @since_ns: when this state began
  * @connect_ns/_relay_ns/_direct_ns: times of the last connection attempt's
  *            start, of its first session and of its first direct path (0: not)
+ * @cipher:   name of the session's, NULL without one
  * @handshake_ns: last handshake completed, 0: never
  * @n_candidates: of the peer, as announced
  */
@@ -303,6 +308,7 @@ struct hp_node_peer_info {
 	uint64_t connect_ns;
 	uint64_t session_ns;
 	uint64_t direct_ns;
+	const char *cipher;
 	uint64_t handshake_ns;
 	uint64_t rx_bytes;
 	uint64_t tx_bytes;

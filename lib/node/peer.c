@@ -247,6 +247,7 @@ static enum hp_err keys_wg(struct peer *p)
 	hp_secret_wipe(&psk);
 	hp_wg_peer_set_user(p->wg, p);
 	hp_wg_peer_set_roaming(p->wg, false);
+	hp_suite_update(p);
 	hp_wg_peer_set_repeat(p->wg, hp_node_patience(n));
 	err = hp_wg_peer_allow(p->wg, &prefix4);
 	if (err == HP_OK)
@@ -457,8 +458,10 @@ static void take_record(struct peer *p, const struct hp_record *rec)
 		p->epoch_ns = p->node->now_ns;
 		p->proved = false;
 		p->session = false;
+		p->aes_met = false;
 	}
 	p->seq = rec->seq;
+	p->caps = rec->caps;
 	p->cert = rec->cert;
 	p->ended = false;
 	p->revoked = rec->revoked;
@@ -492,7 +495,7 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 		.peer_epoch = rec->epoch,
 		.candidates = cand,
 		.own_mapping = hp_node_mapping(n),
-		.peer_mapping = rec->caps & 3,
+		.peer_mapping = rec->caps & HP_RECORD_MAPPING,
 	};
 	bool again;
 
@@ -518,6 +521,7 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 	intro.n_candidates = intro_candidates(p, rec, seen, cand);
 	intro.relay = p->relay;
 	peer_route(p);
+	hp_suite_update(p);
 	hp_punch_introduce(p->punch, &intro, n->now_ns);
 	if (init && hp_path_set(relay))
 		take_init(p, relay, init);
@@ -591,6 +595,7 @@ static void wg_event(void *ctx, struct hp_wg_peer *peer, enum hp_wg_event ev)
 			p->session_ns = n->now_ns;
 			hp_notes_begin(p);
 		}
+		hp_suite_session(p);
 		hp_peer_watch(p);
 		hp_peer_update(p);
 		break;

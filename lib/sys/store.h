@@ -34,6 +34,7 @@
 #include "member/judge.h"
 #include "member/network.h"
 #include "sys/disk.h"
+#include "wg/aead.h"
 
 #define HP_STORE_MTU 1408
 /* Most networks on one host, and [Peer] sections and prefixes of one. */
@@ -75,6 +76,8 @@ struct hp_iface {
 	uint16_t mtu;
 	bool offload;
 	uint32_t methods;     /* enum hp_method */
+	enum hp_cipher_policy cipher;
+	enum hp_aead_engine engine;
 	char owner[HP_STORE_USER];
 	char group[HP_STORE_USER];
 };

@@ -167,6 +167,36 @@ static enum hp_err methods_check(const struct hp_store *s, struct hp_fault *f)
 			    "no method is left that reaches any peer");
 }
 
+SETTER(cipher)
+{
+	static const char *const words[] = {
+		[HP_CIPHER_AUTO] = "auto",
+		[HP_CIPHER_CHACHA] = "chacha20poly1305",
+		[HP_CIPHER_AES] = "aes256gcm",
+	};
+	struct reading *r = ctx;
+
+	for (int i = 0; i <= HP_CIPHER_AES; i++)
+		if (!strcasecmp(v, words[i])) {
+			r->store->iface.cipher = (enum hp_cipher_policy)i;
+			return HP_OK;
+		}
+	return hp_fault_set(f, HP_ERR_FORMAT,
+			    "write auto, chacha20poly1305 or aes256gcm",
+			    "there is no cipher \"%.40s\"", v);
+}
+
+SETTER(crypto)
+{
+	struct reading *r = ctx;
+
+	if (hp_aead_parse(v, &r->store->iface.engine) == HP_OK)
+		return HP_OK;
+	return hp_fault_set(f, HP_ERR_FORMAT,
+			    "write auto, libipsec-mb, libcrypto or libsodium",
+			    "there is no crypto library \"%.40s\"", v);
+}
+
 static enum hp_err user_set(const char *v, char out[HP_STORE_USER],
 			    struct hp_fault *f)
 {
@@ -310,6 +340,8 @@ static const struct hp_conf_key interface_keys[] = {
 	{ .name = "MTU", .set = mtu },
 	{ .name = "Offload", .set = offload },
 	{ .name = "Methods", .set = methods, .many = true },
+	{ .name = "Cipher", .set = cipher },
+	{ .name = "Crypto", .set = crypto },
 	{ .name = "ControlOwner", .set = control_owner },
 	{ .name = "ControlGroup", .set = control_group },
 };

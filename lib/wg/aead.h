@@ -78,6 +78,18 @@ struct hp_aead_op {
 };
 
 /**
+ * hp_aead_choose() - Find the engine that is fastest here
+ * @clock: monotonic, ns
+ * @aes:   AES-256-GCM counts too, so that an engine without it is out
+ *
+ * Measures each for a few milliseconds. Never gives HP_AEAD_AUTO.
+ */
+enum hp_aead_engine hp_aead_choose(uint64_t (*clock)(void), bool aes);
+/* Reads a name of hp_aead_name(), any case. HP_ERR_UNKNOWN. */
+enum hp_err hp_aead_parse(const char *name, enum hp_aead_engine *out)
+	HP_MUST_CHECK;
+
+/**
  * hp_aead_new() - Make an engine, for the use of one thread at a time
  * @engine: which; HP_AEAD_AUTO takes the first that this machine can run
  *

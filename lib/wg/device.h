@@ -227,6 +227,7 @@ struct hp_wg_peer *hp_wg_peer_of(struct hp_wg *wg, enum hp_family family,
  * @roaming:      the path follows the peer
  * @usable:       there is a session to send on, and a path
  * @suite:        of the current session, when there is one
+ * @initiator:    we began its handshake
  * @refused_ns:   when an initiation of a suite that is not accepted last came,
  *                0: never
  * @handshaking:  an initiation is waiting for its answer
@@ -247,6 +248,7 @@ struct hp_wg_peer_info {
 	bool roaming;
 	bool usable;
 	enum hp_suite suite;
+	bool initiator;
 	uint64_t refused_ns;
 	bool handshaking;
 	uint64_t session_ns;
@@ -274,7 +276,11 @@ void hp_wg_peer_info(const struct hp_wg_peer *peer, uint64_t now_ns,
  *         peer's key is not usable.
  */
 enum hp_err hp_wg_initiate(struct hp_wg_peer *peer, uint64_t now_ns);
-/* The same, but the message goes to the caller, and no path is needed. @out is
+/* Begins a handshake in place of one that goes on, and without regard to when
+ * the last one was: to change the cipher of a session just made.
+ */
+void hp_wg_renew(struct hp_wg_peer *peer, uint64_t now_ns);
+/* As hp_wg_initiate(), but the message goes to the caller, and no path is needed. @out is
  * filled only for HP_OK.
  */
 enum hp_err hp_wg_initiation_make(struct hp_wg_peer *peer, uint64_t now_ns,

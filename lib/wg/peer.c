@@ -454,18 +454,22 @@ void hp_wg_peer_set_psk(struct hp_wg_peer *peer, const struct hp_secret *psk)
 	peer->remote.psk = psk ? *psk : (struct hp_secret){ 0 };
 }
 
+void hp_wg_renew(struct hp_wg_peer *peer, uint64_t now_ns)
+{
+	hp_peer_stop_handshake(peer);
+	peer->handshake.sent_ns = 0;
+	(void)hp_wg_initiate(peer, now_ns); /* without a path: later */
+}
+
 void hp_wg_peer_set_suites(struct hp_wg_peer *peer, enum hp_suite use,
 			   unsigned int accept, uint64_t now_ns)
 {
-	struct hp_wg_handshake *hs = &peer->handshake;
+	const struct hp_wg_handshake *hs = &peer->handshake;
 
 	peer->suite = use;
 	peer->accept = accept & peer->wg->suites;
-	if (!hs->pending || peer->accept & HP_SUITE_BIT(hs->noise.suite))
-		return;
-	hp_peer_stop_handshake(peer);
-	hs->sent_ns = 0;
-	(void)hp_wg_initiate(peer, now_ns); /* without a path: later */
+	if (hs->pending && !(peer->accept & HP_SUITE_BIT(hs->noise.suite)))
+		hp_wg_renew(peer, now_ns);
 }
 
 void hp_wg_peer_set_keepalive(struct hp_wg_peer *peer, uint16_t seconds,
@@ -550,6 +554,7 @@ void hp_wg_peer_info(const struct hp_wg_peer *peer, uint64_t now_ns,
 			  hp_session_usable(peer->current, now_ns),
 		.suite = peer->current ? peer->current->send.suite :
 					 HP_SUITE_CHACHA,
+		.initiator = peer->current && peer->current->initiator,
 		.refused_ns = peer->refused_ns,
 		.handshaking = peer->handshake.pending,
 		.session_ns = peer->current ? peer->current->birth_ns : 0,

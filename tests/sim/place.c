@@ -166,5 +166,8 @@ void place_build(struct place *p, struct sim_world *w, unsigned int i)
 	site.nat = p->home_nat ? p->home_nat : p->carrier_nat;
 	site.ip4 = p->ip == PLACE_IP6 ? NULL : ip4;
 	site.ip6 = p->ip == PLACE_IP4 ? NULL : ip6;
+	/* From the port, so that nothing else of a run is drawn otherwise. */
+	w->aes = p->port % 4 != 0;
+	w->cipher = p->port % 8 == 1 ? HP_CIPHER_CHACHA : HP_CIPHER_AUTO;
 	p->node = sim_world_join(w, names[i], &site);
 }

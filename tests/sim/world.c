@@ -345,6 +345,8 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 		.root = x == w->nodes ? &w->root : NULL,
 		.n_servers = w->n_servers,
 		.mtu = 1408,
+		.cipher = x->cipher,
+		.aes = x->aes,
 		.ops = node_ops,
 		.ctx = x,
 	};
@@ -409,6 +411,8 @@ struct sim_world_node *sim_world_join(struct sim_world *w, const char *name,
 	x->world = w;
 	x->port = site->port;
 	x->fixed = site->fixed;
+	x->aes = w->aes;
+	x->cipher = w->cipher;
 	x->host = sim_host_new(w->sim, site->nat, site->ip4,
 			       site->nat ? NULL : site->link);
 	if (site->nat && site->link)
@@ -462,6 +466,7 @@ void sim_world_init(struct sim_world *w, uint64_t seed, bool relay)
 	memset(w, 0, sizeof(*w));
 	w->sim = sim_new(seed);
 	w->relay = relay;
+	w->aes = true;
 	hp_sign_keypair(sim_rng(w->sim), &w->root, &id);
 	hp_network_init(&w->net, "sim", &id, &w->root);
 	sim_world_add_server(w);

@@ -42,6 +42,8 @@ struct sim_world_node {
 	unsigned int n_extra;
 	unsigned int most_extra; /* ever open at once */
 	unsigned int runs;	/* how often it was started */
+	bool aes;		/* its processor has AES; as of its next run */
+	enum hp_cipher_policy cipher;
 	struct hp_identity id;
 	struct hp_node *node;
 	struct hp_rng_seeded seeded;
@@ -79,6 +81,8 @@ struct sim_world {
 	struct sim_world_node nodes[WORLD_NODES];
 	unsigned int n_nodes;
 	bool relay;
+	bool aes;		/* of nodes that join from now on */
+	enum hp_cipher_policy cipher;
 	unsigned int amplified;	/* replies longer than the request */
 };
 

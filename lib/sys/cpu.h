@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+/* What this processor can do. */
+#ifndef HP_SYS_CPU_H
+#define HP_SYS_CPU_H
+
+#include <stdbool.h>
+
+/* Instructions for AES and for the multiplication of GCM, so that AES-GCM is
+ * fast, and takes the same time whatever the key.
+ */
+bool hp_cpu_has_aes(void);
+
+#endif
