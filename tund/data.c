@@ -4,9 +4,9 @@
  * send it; receive a batch from each socket, open, join and write it. Whatever
  * one read gives is passed on at once, so that a batch costs no packet time.
  *
- * Out: a packet of up to 64 KiB is read into one buffer and cut from there into
- * the arena, packet behind packet: the only copy. The arena is small, so that
- * it stays in the cache.
+ * Out: packets of up to 64 KiB are read until none is left, or enough wait (see
+ * wg/backlog.h), and cut into the arena, packet behind packet: the only copy.
+ * The arena is small, so that it stays in the cache.
  *
  * In: what the kernel joined is cut where it lies. While it joins, few buffers
  * are offered at once, for the cache again; else many.
@@ -39,6 +39,7 @@
 #include "sys/clock.h"
 #include "sys/udp.h"
 #include "tun.h"
+#include "wg/backlog.h"
 #include "wg/coalesce.h"
 #include "wg/forward.h"
 #include "wg/segment.h"
@@ -53,7 +54,7 @@
 /* Room for one packet of the longest, and for 128 of the usual. */
 #define ARENA_LEN (4 * BUFFER_LEN)
 #define LINE 64
-#define ROOM_LEN (BUFFER_LEN + ARENA_LEN + (size_t)BUFFERS * BUFFER_STEP)
+#define ROOM_LEN (ARENA_LEN + (size_t)(BUFFERS + HP_BACKLOG_MAX) * BUFFER_STEP)
 /* How long to wait for the control thread to make room for notices. */
 #define CALM_WAIT_MS 1
 
@@ -77,8 +78,8 @@ struct data {
 	unsigned int failures;	/* told since @failures_ns */
 	uint64_t failures_ns;
 	uint8_t *room;	/* all of the following */
-	uint8_t *whole;	/* what was read from the TUN device */
-	uint8_t *arena;	/* what it was cut into */
+	uint8_t *whole;	/* slots of the backlog */
+	uint8_t *arena;	/* what they were cut into */
 	size_t used;	/* bytes of the arena */
 	size_t n;	/* packets in it */
 	uint8_t *in_buf;
@@ -86,12 +87,16 @@ struct data {
 	int stop;
 	bool running;
 	bool gone; /* the TUN device */
+	bool tun_ready;
 	pthread_t thread;
 	_Atomic uint64_t queue_full;
 	_Atomic uint64_t not_sent;
 	_Atomic uint64_t not_written;
 	_Atomic int refused;
 	struct hp_forward forward;
+	struct hp_backlog backlog;
+	struct hp_offload offload[HP_BACKLOG_MAX];
+	uint32_t whole_len[HP_BACKLOG_MAX];
 	struct hp_coalesce groups;
 	struct iovec iov[HP_BATCH + 1];
 	struct hp_pkt buf[BUFFERS];
@@ -214,20 +219,42 @@ static void flush_out(struct data *d, uint64_t now_ns)
 	d->used = 0;
 }
 
-/* Cuts what was read into the arena; returns into how many. */
-static size_t cut_out(struct data *d, struct hp_segmenter *s, uint64_t now_ns)
+static uint8_t *whole_at(const struct data *d, uint32_t slot)
 {
+	return d->whole + (size_t)slot * BUFFER_STEP;
+}
+
+/* Cuts what is in @slot into the arena; returns into how many. @signal: tell
+ * its flow of the queue, by a mark, else by the loss of its first segment: what
+ * follows it shows the loss at once.
+ */
+static size_t cut_out(struct data *d, uint32_t slot, bool signal,
+		      uint64_t now_ns)
+{
+	uint8_t *whole = whole_at(d, slot);
+	struct hp_segmenter s;
 	size_t step, cut = 0;
 	uint32_t len;
 
-	while ((len = hp_segment_len(s))) {
+	if (signal)
+		signal = !hp_ecn_mark(whole, d->whole_len[slot]);
+	if (hp_segment_begin(&s, whole, d->whole_len[slot],
+			     &d->offload[slot])) {
+		hp_fib_count(d->cfg.fib, HP_DROP_FORMAT);
+		return 0;
+	}
+	if (signal) {
+		hp_segment_skip(&s);
+		hp_fib_count(d->cfg.fib, HP_DROP_QUEUE);
+	}
+	while ((len = hp_segment_len(&s))) {
 		step = HP_HEADROOM + len + HP_TAILROOM;
 		step = (step + LINE - 1) / LINE * LINE;
 		if (d->n == HP_BATCH || d->used + step > ARENA_LEN)
 			flush_out(d, now_ns);
 		d->pkt[d->n] = hp_pkt_of(d->arena + d->used, step, HP_HEADROOM,
 					 len);
-		hp_segment_next(s, d->pkt[d->n].data);
+		hp_segment_next(&s, d->pkt[d->n].data);
 		d->used += step;
 		d->n++;
 		cut++;
@@ -235,30 +262,35 @@ static size_t cut_out(struct data *d, struct hp_segmenter *s, uint64_t now_ns)
 	return cut;
 }
 
+/* Reads what there is, as far as there is room. */
+static void fill(struct data *d, uint64_t now_ns)
+{
+	enum tun_result result = TUN_OK;
+	uint32_t slot;
+
+	while ((slot = hp_backlog_room(&d->backlog)) != HP_BACKLOG_NONE) {
+		result = tun_read(d->cfg.tun, whole_at(d, slot), BUFFER_LEN,
+				  &d->whole_len[slot], &d->offload[slot]);
+		if (result != TUN_OK)
+			break;
+		hp_backlog_put(&d->backlog, whole_at(d, slot),
+			       d->whole_len[slot], now_ns);
+	}
+	d->gone |= result == TUN_GONE;
+}
+
 static void from_tun(struct data *d, uint64_t now_ns)
 {
-	struct hp_offload offload;
-	struct hp_segmenter s;
 	size_t cut = 0;
-	uint32_t len;
+	uint32_t slot;
+	bool signal;
 
+	fill(d, now_ns);
 	while (cut < HP_BATCH) {
-		switch (tun_read(d->cfg.tun, d->whole, BUFFER_LEN, &len,
-				 &offload)) {
-		case TUN_OK:
-			if (hp_segment_begin(&s, d->whole, len, &offload))
-				hp_fib_count(d->cfg.fib, HP_DROP_FORMAT);
-			else
-				cut += cut_out(d, &s, now_ns);
-			continue;
-		case TUN_AGAIN:
-		case TUN_REFUSED:
+		slot = hp_backlog_take(&d->backlog, now_ns, &signal);
+		if (slot == HP_BACKLOG_NONE)
 			break;
-		case TUN_GONE:
-			d->gone = true;
-			break;
-		}
-		break;
+		cut += cut_out(d, slot, signal, now_ns);
 	}
 	flush_out(d, now_ns);
 }
@@ -393,7 +425,8 @@ static int wait_work(struct data *d, struct epoll_event ev[EVENTS])
 	int n;
 
 	rcu_thread_offline();
-	n = epoll_wait(ports_epoll(d->cfg.ports), ev, EVENTS, -1);
+	n = epoll_wait(ports_epoll(d->cfg.ports), ev, EVENTS,
+		       d->backlog.n ? 0 : -1);
 	rcu_thread_online();
 	return n;
 }
@@ -411,7 +444,16 @@ static bool serve(struct data *d, const struct epoll_event *ev,
 	else if (ev->events & EPOLLERR)
 		d->gone = true;
 	else
-		from_tun(d, now_ns);
+		d->tun_ready = true;
+	return !d->gone;
+}
+
+static bool serve_tun(struct data *d, uint64_t now_ns)
+{
+	if (!wait_calm(d))
+		return false;
+	d->tun_ready = false;
+	from_tun(d, now_ns);
 	return !d->gone;
 }
 
@@ -431,6 +473,8 @@ static void *run(void *ctx)
 		now_ns = hp_clock_now();
 		for (i = 0; going && i < n; i++)
 			going = serve(d, &ev[i], now_ns);
+		if (going && (d->tun_ready || d->backlog.n))
+			going = serve_tun(d, now_ns);
 		if (d->gone)
 			(void)queue_put(d->cfg.queue, QUEUE_GONE, NULL, NULL,
 					0);
@@ -459,9 +503,10 @@ enum hp_err data_new(const struct data_cfg *cfg, struct data **out)
 		data_free(d);
 		return HP_ERR_NOMEM;
 	}
-	d->whole = d->room;
-	d->arena = d->whole + BUFFER_LEN;
+	d->arena = d->room;
 	d->in_buf = d->arena + ARENA_LEN;
+	d->whole = d->in_buf + (size_t)BUFFERS * BUFFER_STEP;
+	hp_backlog_init(&d->backlog);
 	d->ask = BUFFERS;
 	hp_udp_batch_join(d->batch, cfg->offload);
 	hp_forward_init(&d->forward, cfg->fib, d->aead, on_notice, d);

@@ -112,6 +112,17 @@ static enum hp_err link_fault(int err, struct hp_fault *f)
 			    strerror(err));
 }
 
+/* A long packet of full segments is to fit one send of joined datagrams: those
+ * are IPv4's most together, and a relay header and WireGuard's may stand around
+ * each.
+ */
+static uint32_t segments(uint32_t mtu)
+{
+	uint32_t n = 65507 / (mtu + 8 + 32);
+
+	return n < 1 ? 1 : n > 64 ? 64 : n;
+}
+
 static struct nlmsghdr *link_request(struct rtnl *r, void *buf,
 				     unsigned int index, uint32_t mtu,
 				     unsigned int flags)
@@ -124,6 +135,7 @@ static struct nlmsghdr *link_request(struct rtnl *r, void *buf,
 	m->ifi_flags = flags;
 	m->ifi_change = flags;
 	mnl_attr_put_u32(h, IFLA_MTU, mtu);
+	mnl_attr_put_u32(h, IFLA_GSO_MAX_SEGS, segments(mtu));
 	return h;
 }
 

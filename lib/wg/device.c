@@ -209,6 +209,8 @@ static enum hp_err err_of(enum hp_drop reason)
 		return HP_ERR_AGAIN;
 	case HP_DROP_LIMIT:
 		return HP_ERR_LIMIT;
+	case HP_DROP_QUEUE:
+		return HP_ERR_FULL;
 	case HP_DROP_NOMEM:
 		return HP_ERR_NOMEM;
 	case HP_DROP_N:

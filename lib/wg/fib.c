@@ -42,6 +42,8 @@ const char *hp_drop_name(enum hp_drop reason)
 		return "no session in time";
 	case HP_DROP_NOMEM:
 		return "out of memory";
+	case HP_DROP_QUEUE:
+		return "queue too long";
 	case HP_DROP_N:
 		break;
 	}

@@ -39,6 +39,7 @@ enum hp_drop {
 	HP_DROP_SUITE,		/* initiation with a cipher not accepted */
 	HP_DROP_STAGED,		/* waited for a session that did not come */
 	HP_DROP_NOMEM,
+	HP_DROP_QUEUE,		/* told its flow that the queue is too long */
 	HP_DROP_N,
 };
 

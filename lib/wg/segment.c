@@ -126,6 +126,12 @@ static void fix_udp(const struct hp_segmenter *s, uint8_t *out, uint32_t len)
 	hp_sum_put(udp + HP_UDP_SUM, sum ? sum : UINT16_MAX);
 }
 
+void hp_segment_skip(struct hp_segmenter *s)
+{
+	s->at += payload_len(s);
+	s->index++;
+}
+
 void hp_segment_next(struct hp_segmenter *s, uint8_t *out)
 {
 	uint32_t head = s->in.head, n = payload_len(s);
