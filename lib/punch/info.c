@@ -63,6 +63,10 @@ static enum hp_punch_reason failure(const struct hp_punch *p)
 		return HP_PUNCH_WHY_BLOCKED;
 	if (!heard && refused == known)
 		return HP_PUNCH_WHY_NO_CANDIDATE;
+	if (p->guess.stage != HP_GUESS_OFF)
+		return HP_PUNCH_WHY_GUESSING;
+	if (p->guess.why != HP_PUNCH_WHY_NONE)
+		return p->guess.why;
 	if (nat != HP_PUNCH_WHY_NONE)
 		return nat;
 	return heard ? HP_PUNCH_WHY_ONE_WAY : HP_PUNCH_WHY_SILENT;
@@ -127,6 +131,12 @@ void hp_punch_get_info(const struct hp_punch *p, struct hp_punch_info *out)
 	out->tx_bytes = p->tx_bytes;
 	out->rx = p->rx;
 	out->throttled = p->throttled;
+	out->guessing = p->guess.stage != HP_GUESS_OFF;
+	out->guess_ns = p->guess.due_ns;
+	out->guesses = p->guess.rounds;
+	out->guess_probes = p->guess.probes;
+	out->guess_hits = p->guess.hits;
+	out->sockets = p->guess.n_socks;
 	memcpy(out->drops, p->drops, sizeof(out->drops));
 	for (size_t i = 0; i < p->paths.n; i++)
 		if (hp_path_set(&p->paths.track[i].path))
@@ -173,6 +183,19 @@ const char *hp_punch_reason_text(enum hp_punch_reason reason)
 		return "the peer's NAT gives each destination another port";
 	case HP_PUNCH_WHY_NAT_OWN:
 		return "our NAT gives each destination another port";
+	case HP_PUNCH_WHY_GUESSING:
+		return "the ports of a NAT are being guessed";
+	case HP_PUNCH_WHY_GUESS_FAILED:
+		return "the ports of a NAT were guessed in vain; trying again";
+	case HP_PUNCH_WHY_GUESS_QUEUED:
+		return "the ports of a NAT are to be guessed when other "
+		       "peers' rounds leave room";
+	case HP_PUNCH_WHY_GUESS_OFF:
+		return "guessing the ports of a NAT is switched off here or at "
+		       "the peer";
+	case HP_PUNCH_WHY_GUESS_HOPELESS:
+		return "both NATs give each destination another port, out of "
+		       "too many to guess";
 	case HP_PUNCH_WHY_ONE_WAY:
 		return "probes of the peer arrive, but ours are not answered";
 	case HP_PUNCH_WHY_SILENT:

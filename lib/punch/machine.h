@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "punch/guess.h"
 #include "punch/path.h"
 #include "punch/probe.h"
 #include "punch/punch.h"
@@ -105,6 +106,9 @@ struct hp_punch {
 	uint64_t pong_ns;
 	uint32_t pongs;
 
+	struct hp_budget *budget;
+	struct hp_guess guess;
+
 	uint64_t tx;
 	uint64_t tx_bytes;
 	uint64_t rx;
@@ -131,6 +135,9 @@ static inline bool hp_punch_left(const struct hp_punch *p, size_t i)
 void hp_punch_set_state(struct hp_punch *p, enum hp_punch_state state,
 			uint64_t now_ns);
 
+/* Completes @m, seals it and sends it. */
+void hp_punch_send(struct hp_punch *p, const struct hp_path *path, int ttl,
+		   struct hp_probe *m);
 /* Sends a request over @t, if it leads anywhere: a NOMINATE, when we control
  * and use it. @flags: beside HP_PROBE_IN_USE. False: the rate cap forbids it.
  */

@@ -3,11 +3,13 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 
 #define SEEN_AT (2 + 4 * 8)
+#define GUESS_METHODS (HP_METHOD_PREDICT | HP_METHOD_BIRTHDAY)
 
 static_assert(HP_PROBE_MIN == 105, "wire size");
 static_assert(HP_PUNCH_TAG_AT == HP_WIRE_HEAD, "the tag follows the head");
@@ -37,6 +39,20 @@ void hp_probe_keys_init(struct hp_probe_keys *keys,
 	hp_punch_tag(shared, peer, keys->rx_tag);
 }
 
+static void write_guess(struct hp_wr *w, const struct hp_guess_word *g)
+{
+	hp_wr_u8(w, (uint8_t)g->step);
+	hp_wr_u8(w, g->have);
+	hp_wr_u8(w, (uint8_t)g->methods);
+	hp_wr_u8(w, (uint8_t)g->mapping);
+	hp_wr_u8(w, (uint8_t)g->ports);
+	hp_wr_be16(w, (uint16_t)g->stride);
+	hp_wr_be16(w, g->last);
+	hp_wr_be16(w, g->lo);
+	hp_wr_be16(w, g->hi);
+	hp_wr_be16(w, g->room);
+}
+
 size_t hp_probe_seal(const struct hp_probe_keys *keys,
 		     const struct hp_rng *rng, const struct hp_probe *m,
 		     uint8_t out[HP_PROBE_MAX])
@@ -53,7 +69,9 @@ size_t hp_probe_seal(const struct hp_probe_keys *keys,
 	hp_wr_be64(&w, m->src_epoch);
 	hp_wr_be64(&w, m->seq);
 	hp_wr_be64(&w, m->txid);
-	if (m->seen.family != HP_AF_NONE)
+	if (m->kind == HP_PROBE_GUESS)
+		write_guess(&w, &m->guess);
+	else if (m->seen.family != HP_AF_NONE)
 		hp_addr_put(&w, &m->seen);
 	hp_wr_zero(&w, w.cap - w.len);
 	assert(!w.bad);
@@ -75,6 +93,41 @@ static bool read_seen(const uint8_t *slot, struct hp_addr *seen)
 	return !r.left || sodium_is_zero(r.p, r.left);
 }
 
+static bool is_sane(const struct hp_guess_word *g)
+{
+	bool stride = g->ports == HP_NAT_PORTS_SEQUENTIAL;
+
+	if (g->step == HP_GUESS_ASK)
+		return !g->have && !g->methods && !g->mapping && !g->ports &&
+		       !g->stride && !g->last && !g->lo && !g->hi && !g->room;
+	return (g->step == HP_GUESS_FACTS || g->step == HP_GUESS_BEGUN) &&
+	       !(g->methods & ~GUESS_METHODS) &&
+	       g->mapping <= HP_NAT_MAPPING_APDM &&
+	       g->ports <= HP_NAT_PORTS_RANDOM && stride == (g->stride != 0) &&
+	       abs(g->stride) <= HP_NAT_STRIDE_MAX &&
+	       (!stride || g->last >= HP_NAT_PORT_MIN) &&
+	       g->lo >= HP_NAT_PORT_MIN && g->lo <= g->hi;
+}
+
+static bool read_guess(const uint8_t *slot, struct hp_guess_word *g)
+{
+	struct hp_rd r = hp_rd_of(slot, HP_ADDR_WIRE_MAX);
+	uint8_t have;
+
+	*g = (struct hp_guess_word){ .step = hp_rd_u8(&r) };
+	have = hp_rd_u8(&r);
+	g->have = have;
+	g->methods = hp_rd_u8(&r);
+	g->mapping = hp_rd_u8(&r);
+	g->ports = hp_rd_u8(&r);
+	g->stride = (int16_t)hp_rd_be16(&r);
+	g->last = hp_rd_be16(&r);
+	g->lo = hp_rd_be16(&r);
+	g->hi = hp_rd_be16(&r);
+	g->room = hp_rd_be16(&r);
+	return !r.bad && have <= 1 && is_sane(g) && sodium_is_zero(r.p, r.left);
+}
+
 static enum hp_err read_body(const uint8_t *body, size_t len,
 			     struct hp_probe *m)
 {
@@ -90,6 +143,9 @@ static enum hp_err read_body(const uint8_t *body, size_t len,
 	case HP_PROBE_NOMINATE:
 		m->kind = HP_PROBE_NOMINATE;
 		break;
+	case HP_PROBE_GUESS:
+		m->kind = HP_PROBE_GUESS;
+		break;
 	default:
 		return HP_ERR_FORMAT;
 	}
@@ -99,8 +155,15 @@ static enum hp_err read_body(const uint8_t *body, size_t len,
 	m->seq = hp_rd_be64(&r);
 	m->txid = hp_rd_be64(&r);
 	m->pad = len - HP_PROBE_BODY;
-	if (r.bad || m->flags & ~HP_PROBE_FLAGS || !m->seq ||
-	    !read_seen(body + SEEN_AT, &m->seen))
+	m->seen = (struct hp_addr){ 0 };
+	m->guess = (struct hp_guess_word){ 0 };
+	if (r.bad || m->flags & ~HP_PROBE_FLAGS || !m->seq)
+		return HP_ERR_FORMAT;
+	if (m->kind == HP_PROBE_GUESS)
+		return !m->flags && !m->pad && m->txid &&
+				       read_guess(body + SEEN_AT, &m->guess) ?
+			       HP_OK : HP_ERR_FORMAT;
+	if (!read_seen(body + SEEN_AT, &m->seen))
 		return HP_ERR_FORMAT;
 	/* A response tells where its request came from, and only it does. */
 	if ((m->kind == HP_PROBE_RESPONSE) !=

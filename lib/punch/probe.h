@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "base/rng.h"
+#include "punch/nat.h"
 #include "punch/punch.h"
 
 /* The sealed part: kind, flags, four be64, an address in a slot of 19. */
@@ -31,6 +32,7 @@ enum hp_probe_kind {
 	HP_PROBE_REQUEST = 1,
 	HP_PROBE_RESPONSE = 2,
 	HP_PROBE_NOMINATE = 3,	/* a request, and: let us use this path */
+	HP_PROBE_GUESS = 4,	/* a word on a round of guessing */
 };
 
 /* The sender's packets go over this path now. */
@@ -39,15 +41,43 @@ enum hp_probe_kind {
 #define HP_PROBE_PUNCH 0x02
 #define HP_PROBE_FLAGS (HP_PROBE_IN_USE | HP_PROBE_PUNCH)
 
+/* How far the sender is in a round of guessing; on the wire. */
+enum hp_guess_step {
+	HP_GUESS_ASK = 1,   /* let us guess; I am gathering my facts */
+	HP_GUESS_FACTS = 2, /* here they are */
+	HP_GUESS_BEGUN = 3, /* and all my sockets are open */
+};
+
+/**
+ * struct hp_guess_word - What a probe of kind HP_PROBE_GUESS says
+ * @have:    I have your facts
+ * @methods: enum hp_method, those of guessing that the sender may use
+ * @mapping and the rest: as in struct hp_nat_facts; all 0 with HP_GUESS_ASK
+ * @room:    mappings that the sender may make yet
+ */
+struct hp_guess_word {
+	enum hp_guess_step step;
+	bool have;
+	uint32_t methods;
+	enum hp_nat_mapping mapping;
+	enum hp_nat_ports ports;
+	int stride;
+	uint16_t last;
+	uint16_t lo;
+	uint16_t hi;
+	uint16_t room;
+};
+
 /**
  * struct hp_probe - What a probe says
  * @flags:     HP_PROBE_*
  * @dst_epoch: run of the receiver it is meant for
  * @src_epoch: run of the sender
  * @seq:       rises with each probe of @src_epoch, from 1
- * @txid:      of a request; its response repeats it
+ * @txid:      of a request; its response repeats it. Of a round of guessing
  * @seen:      in a response: where the request came from; else HP_AF_NONE
- * @pad:       bytes of padding (0 in responses)
+ * @guess:     only with HP_PROBE_GUESS; takes the place of @seen
+ * @pad:       bytes of padding (0 in responses, and with HP_PROBE_GUESS)
  */
 struct hp_probe {
 	enum hp_probe_kind kind;
@@ -57,6 +87,7 @@ struct hp_probe {
 	uint64_t seq;
 	uint64_t txid;
 	struct hp_addr seen;
+	struct hp_guess_word guess;
 	size_t pad;
 };
 

@@ -101,6 +101,7 @@ static void go_direct(struct hp_punch *p, size_t i, uint64_t now_ns)
 	p->doubt = 0;
 	p->lossy = 0;
 	hp_upkeep_use(p, i, HP_PUNCH_DIRECT, now_ns);
+	hp_guess_stop(p);
 }
 
 static void nominate(struct hp_punch *p, size_t i, uint64_t now_ns)
@@ -230,9 +231,10 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 			      const struct hp_probe *m, uint64_t now_ns)
 {
 	struct hp_track *t = hp_paths_find(&p->paths, from);
+	bool fresh = !t && !from->channel;
 	size_t i;
 
-	if (!t && !from->channel && hp_pace_take(&p->learning, now_ns))
+	if (fresh && hp_pace_take(&p->learning, now_ns))
 		t = hp_paths_add(&p->paths, from, HP_CAND_PEER_REFLEXIVE,
 				 p->use, p->doubt);
 	if (!t && !from->channel)
@@ -251,6 +253,8 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 	hp_punch_respond(p, t, from, m->txid, now_ns);
 	if (t) {
 		trigger(p, t, now_ns);
+		if (fresh)
+			hp_guess_heard(p, from, now_ns);
 		agree(p, t, now_ns);
 	}
 	return HP_OK;
@@ -273,6 +277,8 @@ static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
 	struct hp_track *t = hp_paths_find(&p->paths, from);
 	bool fresh = t && !t->valid;
 
+	if (!t && hp_guess_answered(p, from, m, now_ns))
+		return HP_OK;
 	if (!t || hp_track_answered(t, m->txid, now_ns)) {
 		p->drops[HP_PUNCH_DROP_STRAY]++;
 		return HP_ERR_STATE;
@@ -327,6 +333,8 @@ enum hp_err hp_punch_rx(struct hp_punch *p, const struct hp_path *from,
 		return rx_request(p, from, &m, now_ns);
 	case HP_PROBE_RESPONSE:
 		return rx_response(p, from, &m, now_ns);
+	case HP_PROBE_GUESS:
+		return hp_guess_rx(p, from, &m, now_ns);
 	}
 	return HP_ERR_TYPE;
 }
@@ -336,13 +344,15 @@ enum hp_err hp_punch_rx(struct hp_punch *p, const struct hp_path *from,
 /* Back to knowing nothing of the peer. */
 static void forget(struct hp_punch *p)
 {
+	p->use = 0;
+	p->doubt = 0;
+	p->lossy = 0;
+	hp_guess_stop(p);
 	hp_paths_reset(&p->paths);
 	hp_paths_set_relay(&p->paths, &(struct hp_path){ 0 });
 	memset(&p->window, 0, sizeof(p->window));
 	p->nominate_seq = 0;
 	p->peer_use_seq = 0;
-	p->doubt = 0;
-	p->lossy = 0;
 	p->punching = false;
 	p->rounds = 0;
 	p->backoff = 0;
@@ -410,18 +420,24 @@ void hp_punch_introduce(struct hp_punch *p, const struct hp_punch_intro *intro,
 {
 	bool fresh = intro->peer_epoch != p->peer_epoch;
 	bool was_direct = p->use;
+	bool renewed;
 	size_t n_new;
 
 	if (fresh) {
 		forget(p);
-		p->use = 0;
 		p->peer_epoch = intro->peer_epoch;
+		if (intro->low_ttl)
+			p->low_ttl = intro->low_ttl;
 		hp_punch_set_state(p, HP_PUNCH_TRYING, now_ns);
 	}
+	renewed = p->own_mapping != intro->own_mapping ||
+		  p->peer_mapping != intro->peer_mapping;
 	p->own_mapping = intro->own_mapping;
 	p->peer_mapping = intro->peer_mapping;
 	replace_relay(p, &intro->relay);
 	n_new = take_candidates(p, intro);
+	if (n_new || renewed)
+		hp_guess_renew(p);
 	p->traffic_ns = now_ns;
 	if (!p->use || n_new)
 		punch(p, true, now_ns);
@@ -434,7 +450,6 @@ void hp_punch_introduce(struct hp_punch *p, const struct hp_punch_intro *intro,
 void hp_punch_stop(struct hp_punch *p)
 {
 	forget(p);
-	p->use = 0;
 	p->peer_epoch = 0;
 	p->state = HP_PUNCH_IDLE;
 }
@@ -525,6 +540,7 @@ void hp_punch_tick(struct hp_punch *p, uint64_t now_ns)
 		hp_round_end(p, now_ns);
 	if (now_ns >= p->retry_ns)
 		hp_round_start(p, HP_VOLLEY_RETRY, false, now_ns);
+	hp_guess_tick(p, now_ns);
 }
 
 uint64_t hp_punch_deadline(const struct hp_punch *p)
@@ -536,6 +552,7 @@ uint64_t hp_punch_deadline(const struct hp_punch *p)
 	if (p->look)
 		return 0;
 	due = hp_time_min(hp_round_deadline(p), p->retry_ns);
+	due = hp_time_min(due, hp_guess_deadline(p));
 	return hp_time_min(due, hp_upkeep_due(p));
 }
 
@@ -555,6 +572,8 @@ struct hp_punch *hp_punch_new(const struct hp_punch_config *cfg)
 	p->pace = (struct hp_pace){ .every_ns = HP_S / 100, .burst = 24 };
 	p->answers = (struct hp_pace){ .every_ns = HP_S / 200, .burst = 50 };
 	p->learning = (struct hp_pace){ .every_ns = 2 * HP_S, .burst = 12 };
+	p->budget = cfg->budget;
+	hp_guess_init(&p->guess);
 	hp_probe_keys_init(&p->keys, &cfg->key, &cfg->own, &cfg->peer);
 	forget(p);
 	return p;
@@ -564,6 +583,7 @@ void hp_punch_free(struct hp_punch *p)
 {
 	if (!p)
 		return;
+	forget(p);
 	sodium_memzero(&p->keys, sizeof(p->keys));
 	free(p);
 }

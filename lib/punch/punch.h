@@ -19,6 +19,8 @@
 #include "base/rng.h"
 #include "base/time.h"
 
+struct hp_budget;
+struct hp_nat_facts;
 struct hp_punch;
 
 /* Bytes that name the sender of a probe to its receiver. */
@@ -52,6 +54,12 @@ enum hp_punch_reason {
 	HP_PUNCH_WHY_NAT_BOTH,	/* both NATs map per destination */
 	HP_PUNCH_WHY_NAT_PEER,	/* the peer's does */
 	HP_PUNCH_WHY_NAT_OWN,	/* ours does */
+	/* The same, and more is known: */
+	HP_PUNCH_WHY_GUESSING,	/* its ports are being guessed */
+	HP_PUNCH_WHY_GUESS_FAILED, /* that came to nothing; again later */
+	HP_PUNCH_WHY_GUESS_QUEUED, /* other peers' rounds have used it all up */
+	HP_PUNCH_WHY_GUESS_OFF,	/* switched off, here or at the peer */
+	HP_PUNCH_WHY_GUESS_HOPELESS, /* too many ports on both sides */
 	HP_PUNCH_WHY_ONE_WAY,	/* its probes arrive, ours are not answered */
 	HP_PUNCH_WHY_SILENT,	/* no probe of the peer arrived */
 };
@@ -98,6 +106,11 @@ enum hp_punch_fault hp_punch_fault_of(int sys_errno);
  *             now on, or, when NULL, the relay: at first they do, without a
  *             call. Called only on a change.
  * @event:     see enum hp_punch_event
+ * @sample:    find out now how our NAT behaves, from fresh sockets; the answer
+ *             comes by hp_punch_sampled(), not within the call. NULL: no
+ *             guessing of ports
+ * @open:      one more socket, for hp_path.sock; NULL: there is none
+ * @close:     no path uses it any more
  *
  * None may call back into the machine, except hp_punch_get_info() and, from
  * @send, hp_punch_error().
@@ -107,6 +120,9 @@ struct hp_punch_ops {
 		     const uint8_t *buf, size_t len);
 	void (*nominated)(void *ctx, const struct hp_path *direct);
 	void (*event)(void *ctx, enum hp_punch_event ev);
+	void (*sample)(void *ctx);
+	enum hp_err (*open)(void *ctx, uint32_t *sock);
+	void (*close)(void *ctx, uint32_t sock);
 };
 
 /**
@@ -118,6 +134,7 @@ struct hp_punch_ops {
  * @epoch:   of this run of our node, random, other than 0
  * @low_ttl: hops of the opening volley, 0: HP_PUNCH_LOW_TTL
  * @methods: enum hp_method, those that may be used; 0: all
+ * @budget:  of all machines of the node, which outlives them; NULL: no guessing
  */
 struct hp_punch_config {
 	struct hp_rng rng;
@@ -127,6 +144,7 @@ struct hp_punch_config {
 	uint64_t epoch;
 	unsigned int low_ttl;
 	uint32_t methods;
+	struct hp_budget *budget;
 	struct hp_punch_ops ops;
 	void *ctx;
 };
@@ -152,6 +170,7 @@ void hp_punch_tag(const struct hp_secret *key, const struct hp_public *sender,
  * @relay:        the path through the relay; unset: there is none
  * @own_mapping:  what is known of our NAT: only words the reason
  * @peer_mapping: what the peer says of its own
+ * @low_ttl:      hops that opened this network's NAT before, 0: not known
  */
 struct hp_punch_intro {
 	uint64_t peer_epoch;
@@ -160,6 +179,7 @@ struct hp_punch_intro {
 	struct hp_path relay;
 	enum hp_mapping own_mapping;
 	enum hp_mapping peer_mapping;
+	unsigned int low_ttl;
 };
 
 /**
@@ -224,6 +244,10 @@ enum hp_err hp_punch_ping(struct hp_punch *p, uint64_t now_ns) HP_MUST_CHECK;
 void hp_punch_error(struct hp_punch *p, const struct hp_path *path,
 		    enum hp_punch_fault fault, uint64_t now_ns);
 
+/* What @sample asked for: @f holds for IPv4, as of now. */
+void hp_punch_sampled(struct hp_punch *p, const struct hp_nat_facts *f,
+		      uint64_t now_ns);
+
 void hp_punch_tick(struct hp_punch *p, uint64_t now_ns);
 uint64_t hp_punch_deadline(const struct hp_punch *p);
 
@@ -287,6 +311,11 @@ struct hp_punch_path_info {
  * @tx_bytes:    their bytes
  * @rx:          probes accepted
  * @throttled:   probes that had to wait for their turn under the rate cap
+ * @guessing:    a round of guessing is under way, or ...
+ * @guess_ns:    ... when the next begins; HP_NEVER: none is due
+ * @guesses:     rounds begun, @guess_probes: probes sent in them, @guess_hits:
+ *               of the peer's or their answers that came back
+ * @sockets:     extra sockets that are open for the peer
  * @drops:       by enum hp_punch_drop
  * @paths:       @n_paths of them; the relay, when there is one, is the first
  */
@@ -308,6 +337,12 @@ struct hp_punch_info {
 	uint64_t tx_bytes;
 	uint64_t rx;
 	uint64_t throttled;
+	bool guessing;
+	uint64_t guess_ns;
+	uint32_t guesses;
+	uint32_t guess_probes;
+	uint32_t guess_hits;
+	unsigned int sockets;
 	uint64_t drops[HP_PUNCH_DROPS];
 	struct hp_punch_path_info paths[HP_PUNCH_PATHS];
 	size_t n_paths;

@@ -22,8 +22,8 @@ void hp_punch_set_state(struct hp_punch *p, enum hp_punch_state state,
 	p->since_ns = now_ns;
 }
 
-static void send_probe(struct hp_punch *p, const struct hp_path *path, int ttl,
-		       struct hp_probe *m)
+void hp_punch_send(struct hp_punch *p, const struct hp_path *path, int ttl,
+		   struct hp_probe *m)
 {
 	uint8_t buf[HP_PROBE_MAX];
 	size_t len;
@@ -63,7 +63,7 @@ bool hp_punch_request(struct hp_punch *p, struct hp_track *t, int ttl,
 		t->full_ns = now_ns;
 	if (used && !p->waiting_ns)
 		p->waiting_ns = now_ns;
-	send_probe(p, &t->path, ttl, &m);
+	hp_punch_send(p, &t->path, ttl, &m);
 	return true;
 }
 
@@ -83,7 +83,7 @@ void hp_punch_respond(struct hp_punch *p, struct hp_track *t,
 		m.flags |= HP_PROBE_IN_USE;
 	if (t)
 		t->sent_ns = now_ns;
-	send_probe(p, from, 0, &m);
+	hp_punch_send(p, from, 0, &m);
 }
 
 /* ---- volleys ------------------------------------------------------------ */
@@ -229,5 +229,6 @@ void hp_round_end(struct hp_punch *p, uint64_t now_ns)
 	p->low_ttl += LOW_TTL_STEP;
 	if (p->low_ttl > LOW_TTL_MAX)
 		p->low_ttl = HP_PUNCH_LOW_TTL;
+	hp_guess_want(p, now_ns);
 	p->ops.event(p->ctx, HP_PUNCH_FAILED);
 }

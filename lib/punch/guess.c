@@ -1,0 +1,777 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Theory of operation
+ *
+ * A NAT that maps per destination (hard) shows the peer a port that nobody was
+ * told. Volleys fail then, unless the other side's filter is open. What is left
+ * is to guess, and that works when both do it at one time:
+ *
+ *   easy and hard   The hard side opens sockets, and from each sends one probe
+ *                   to the easy side's one port: so many mappings, each open
+ *                   for just that port. The easy side tries ports of the hard
+ *                   side's address from that port. It needs one of many.
+ *                   - ports follow each other by a stride: 4 sockets, and the
+ *                     50 ports that come next (200 in later rounds);
+ *                   - random in a range of R: as many sockets as give six hits
+ *                     in 1,024 ports, at most 256 (budget.h), and 1,024 random
+ *                     ports, none twice. 240 sockets, 64,512 ports: one is hit
+ *                     in 97.8 % of all rounds, and in 99.95 % of two.
+ *   hard and hard   Both send from one socket to many ports of the other; each
+ *                   probe makes one mapping. A hit is a probe (q, p) of one
+ *                   side, from its port p to port q, that meets a probe (p, q)
+ *                   of the other.
+ *                   - both by stride: the i-th goes to the i-th, so all hit;
+ *                   - ranges of R1 and R2 (1 for a stride): n probes a side
+ *                     make n * n / (R1 * R2) hits in the mean. 240 in two
+ *                     blocks of 512: 0.22, so a round succeeds in a fifth of
+ *                     all cases; with less than 0.04 nothing is spent.
+ *
+ * The hard side's probes have few hops to live at first: they open its own NAT
+ * and never reach the easy side's, which they could poison (volley.h).
+ *
+ * A round:
+ *
+ *   OFF ------> TALK ----------------> FIRE -------------> LISTEN ----> OFF
+ *    begins it,     both facts known    all probes sent     nothing came
+ *    or is asked;   (NONE: back to OFF)
+ *    samples
+ *
+ * TALK   Each side samples its NAT afresh (the owner asks servers from new
+ *        sockets) and tells what it found, over the relay, until it has the
+ *        other's. Both then make the same plan of it.
+ * FIRE   The easy side waits until the hard one says that it is open.
+ * A hit is an authentic probe, or a response to a guess, from a source that is
+ * new: from there on it is a path like any other, proved by a round trip and
+ * nominated. Going direct ends the round; other sockets are closed.
+ *
+ * When. The side that nominates begins one when a round of volleys failed, the
+ * other when none has come 2 s after that. The second follows the first at
+ * once; then 125 s later, when the mappings of the first are gone, and twice as
+ * long each time up to 67 minutes; blocks on both sides, which need luck, stay
+ * at 125 s for 20 rounds. Only while data is sent.
+ *
+ * Labels decide nothing: without one, guessing is still considered once two
+ * rounds of volleys failed, and what the samples say counts.
+ */
+#include "punch/guess.h"
+
+#include <string.h>
+
+#include "punch/machine.h"
+
+/* Sockets that a stride needs: one, and some for ports lost to others. */
+#define SOCKS_STRIDE 4
+#define SOCKS_MIN 16
+/* Hits that sockets for a small range aim at, in the mean. */
+#define HITS 6
+#define WINDOW_WIDE 200
+#define PAIR_STRIDE 32
+/* What is left of the budget once the NAT was sampled, most times. */
+#define PAIR_PROBES 240
+#define PAIR_MIN 32
+/* Hits in a thousand rounds below which a pair is not worth the probes. */
+#define HOPE 40
+
+#define SAY_EVERY (200 * HP_MS)
+#define SAYS 4
+#define TALK_TIME (5 * HP_S)
+/* For the word that the sockets are open, beyond the time it takes. */
+#define BEGUN_TIME (1 * HP_S)
+#define LISTEN_TIME (1 * HP_S)
+#define NOMINATE_TIME (2 * HP_S)
+#define PROBE_TIME (HP_S / HP_BUDGET_PROBES_PER_S)
+/* Probes leave so many together, not one a wake-up. */
+#define TOGETHER 5
+
+#define GAP_NEXT (100 * HP_MS)
+#define GAP_LONG (HP_BUDGET_LIFE + 5 * HP_S)
+#define GAP_BUSY (1 * HP_S)
+#define GAP_TALK (10 * HP_S)
+#define GAP_HOPELESS (600 * HP_S)
+#define GAP_OTHER (2 * HP_S)
+#define GAP_SHIFT_MAX 5
+#define LUCK_ROUNDS 20
+
+#define GUESS_METHODS (HP_METHOD_PREDICT | HP_METHOD_BIRTHDAY)
+
+/* ---- the plan ----------------------------------------------------------- */
+
+static bool is_hard(const struct hp_guess_word *w)
+{
+	return hp_nat_is_hard(w->mapping);
+}
+
+static unsigned int width(const struct hp_guess_word *w)
+{
+	return w->hi - w->lo + 1u;
+}
+
+static bool is_stride(const struct hp_guess_word *w, uint32_t methods)
+{
+	return w->ports == HP_NAT_PORTS_SEQUENTIAL &&
+	       methods & HP_METHOD_PREDICT;
+}
+
+static unsigned int least(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/* One side is @hard; counts only. Returns why not, or HP_PUNCH_WHY_NONE. */
+static enum hp_punch_reason plan_one(const struct hp_guess_word *hard,
+				     uint32_t methods, unsigned int attempt,
+				     bool *stride, unsigned int *n_socks,
+				     unsigned int *n_ports)
+{
+	unsigned int n = HITS * width(hard) / HP_GUESS_PORTS;
+
+	*stride = is_stride(hard, methods);
+	if (!*stride && !(methods & HP_METHOD_BIRTHDAY))
+		return HP_PUNCH_WHY_GUESS_OFF;
+	if (*stride) {
+		*n_socks = SOCKS_STRIDE;
+		*n_ports = attempt ? WINDOW_WIDE : HP_GUESS_WINDOW;
+	} else {
+		*n_socks = least(n < SOCKS_MIN ? SOCKS_MIN : n,
+				 HP_BUDGET_MAPPINGS);
+		*n_ports = least(width(hard), HP_GUESS_PORTS);
+	}
+	*n_socks = least(*n_socks, hard->room);
+	return *n_socks < SOCKS_STRIDE ? HP_PUNCH_WHY_GUESS_QUEUED :
+					 HP_PUNCH_WHY_NONE;
+}
+
+static enum hp_punch_reason plan_pair(const struct hp_guess_word *own,
+				      const struct hp_guess_word *peer,
+				      uint32_t methods, struct hp_guess_plan *o)
+{
+	bool a = is_stride(own, methods), b = is_stride(peer, methods);
+	uint64_t ports = (a ? 1 : width(own)) * (uint64_t)(b ? 1 : width(peer));
+	uint64_t hits = 1000 * PAIR_PROBES * (a || b ? 1 : PAIR_PROBES) / ports;
+
+	o->foresee = b;
+	o->n_socks = 1;
+	o->n_ports = PAIR_STRIDE;
+	if (!(a && b)) {
+		if (!(methods & HP_METHOD_BIRTHDAY))
+			return HP_PUNCH_WHY_GUESS_OFF;
+		if (hits < HOPE)
+			return HP_PUNCH_WHY_GUESS_HOPELESS;
+		o->n_ports = PAIR_PROBES;
+	}
+	o->n_ports = least(o->n_ports, least(own->room, peer->room));
+	if (o->n_ports < PAIR_MIN)
+		return HP_PUNCH_WHY_GUESS_QUEUED;
+	o->n_peer = o->n_ports;
+	if (!b)
+		o->n_ports = least(o->n_ports, width(peer));
+	return HP_PUNCH_WHY_NONE;
+}
+
+void hp_guess_make_plan(const struct hp_guess_word *own,
+			const struct hp_guess_word *peer, unsigned int attempt,
+			struct hp_guess_plan *o)
+{
+	uint32_t methods = own->methods & peer->methods;
+	unsigned int n_socks = 0, n_ports = 0;
+	bool stride = false;
+
+	memset(o, 0, sizeof(*o));
+	if (is_hard(own) && is_hard(peer)) {
+		o->why = plan_pair(own, peer, methods, o);
+		if (o->why == HP_PUNCH_WHY_NONE)
+			o->role = HP_GUESS_PAIR;
+		return;
+	}
+	if (!is_hard(own) && !is_hard(peer))
+		return;
+	o->why = plan_one(is_hard(own) ? own : peer, methods, attempt, &stride,
+			  &n_socks, &n_ports);
+	if (o->why != HP_PUNCH_WHY_NONE)
+		return;
+	if (is_hard(own)) {
+		o->role = HP_GUESS_HARD;
+		o->n_socks = n_socks;
+		o->n_peer = n_ports;
+	} else {
+		o->role = HP_GUESS_EASY;
+		o->foresee = stride;
+		o->n_ports = n_ports;
+		o->n_peer = n_socks;
+	}
+}
+
+uint16_t hp_guess_port(const struct hp_guess_word *peer, bool foresee,
+		       uint32_t start, uint32_t step, unsigned int i)
+{
+	uint64_t at = start + (uint64_t)i * step;
+
+	if (foresee)
+		return hp_nat_port_step(peer->last, peer->stride, (int)i + 1);
+	return (uint16_t)(peer->lo + at % width(peer));
+}
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+	while (b) {
+		uint32_t r = a % b;
+
+		a = b;
+		b = r;
+	}
+	return a;
+}
+
+/* A walk that comes by every port once before any comes twice. */
+static void draw_walk(struct hp_punch *p)
+{
+	struct hp_guess *g = &p->guess;
+	uint32_t n = width(&g->peer);
+
+	g->start = hp_rng_below(&p->rng, n);
+	g->step = 1 + hp_rng_below(&p->rng, n);
+	while (gcd(g->step, n) != 1)
+		g->step++;
+}
+
+/* ---- sockets ------------------------------------------------------------ */
+
+static bool is_needed(const struct hp_punch *p, uint32_t sock)
+{
+	const size_t keep[] = { p->use, p->doubt, p->lossy };
+
+	for (size_t i = 0; i < sizeof(keep) / sizeof(*keep); i++)
+		if (keep[i] && p->paths.track[keep[i]].path.sock == sock)
+			return true;
+	return false;
+}
+
+/* Paths over a socket that is closed are no more: their places are free. */
+static void close_at(struct hp_punch *p, unsigned int i)
+{
+	struct hp_guess *g = &p->guess;
+	struct hp_guess_sock s = g->sock[i];
+
+	for (size_t k = 1; k < p->paths.n; k++)
+		if (p->paths.track[k].path.sock == s.sock)
+			p->paths.track[k] = (struct hp_track){ 0 };
+	g->sock[i] = g->sock[--g->n_socks];
+	p->budget->sockets--;
+	hp_budget_leave(p->budget, s.slot, g->now_ns);
+	p->ops.close(p->ctx, s.sock);
+}
+
+static void tidy(struct hp_punch *p)
+{
+	for (unsigned int i = p->guess.n_socks; i-- > 0;)
+		if (!is_needed(p, p->guess.sock[i].sock))
+			close_at(p, i);
+}
+
+/* One more socket, its mapping accounted for. */
+static bool open_one(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+	struct hp_guess_sock *s = &g->sock[g->n_socks];
+
+	if (g->n_socks == HP_BUDGET_MAPPINGS || !p->ops.open)
+		return false;
+	s->slot = hp_budget_map(p->budget, now_ns);
+	if (s->slot < 0)
+		return false;
+	if (p->ops.open(p->ctx, &s->sock) != HP_OK) {
+		p->budget->until_ns[s->slot] = 0;
+		return false;
+	}
+	p->budget->sockets++;
+	g->n_socks++;
+	return true;
+}
+
+/* ---- the round ---------------------------------------------------------- */
+
+static bool is_able(const struct hp_punch *p)
+{
+	return p->budget && p->ops.sample && p->methods & GUESS_METHODS &&
+	       hp_path_set(&p->paths.track[0].path);
+}
+
+static void say(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+	struct hp_probe m = { .kind = HP_PROBE_GUESS, .txid = g->id,
+			      .guess = g->own };
+
+	g->say_ns = now_ns + SAY_EVERY;
+	if (!g->have_own)
+		m.guess = (struct hp_guess_word){ .step = HP_GUESS_ASK };
+	else if (g->stage == HP_GUESS_LISTEN && g->plan.role == HP_GUESS_HARD)
+		m.guess.step = HP_GUESS_BEGUN;
+	else
+		m.guess.step = HP_GUESS_FACTS;
+	m.guess.have = g->have_peer;
+	hp_punch_send(p, &p->paths.track[0].path, 0, &m);
+}
+
+static bool begin(struct hp_punch *p, uint64_t id, bool leader, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+
+	g->due_ns = HP_NEVER;
+	if (!hp_budget_claim(p->budget, p)) {
+		g->why = HP_PUNCH_WHY_GUESS_QUEUED;
+		g->due_ns = now_ns + GAP_BUSY;
+		return false;
+	}
+	g->stage = HP_GUESS_TALK;
+	g->id = id;
+	g->leader = leader;
+	g->have_own = g->have_peer = g->begun = false;
+	g->end_ns = now_ns + TALK_TIME;
+	g->rounds++;
+	if (leader)
+		say(p, now_ns);
+	else
+		g->say_ns = now_ns + SAY_EVERY;
+	p->ops.sample(p->ctx);
+	return true;
+}
+
+static uint64_t gap_after(const struct hp_guess *g)
+{
+	unsigned int n = g->attempt, luck;
+
+	if (g->why == HP_PUNCH_WHY_GUESS_HOPELESS ||
+	    g->why == HP_PUNCH_WHY_GUESS_OFF)
+		return GAP_HOPELESS;
+	if (g->why != HP_PUNCH_WHY_GUESS_FAILED)
+		return GAP_TALK;
+	luck = g->plan.role == HP_GUESS_PAIR && !g->plan.foresee ?
+		       LUCK_ROUNDS : 2;
+	if (n < 2 && luck == 2)
+		return GAP_NEXT;
+	n = n > luck ? n - luck : 0;
+	return GAP_LONG << least(n, GAP_SHIFT_MAX);
+}
+
+static void finish(struct hp_punch *p, enum hp_punch_reason why,
+		   uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+
+	g->stage = HP_GUESS_OFF;
+	g->last_id = g->id;
+	g->why = why;
+	g->attempt += why == HP_PUNCH_WHY_GUESS_FAILED;
+	hp_budget_release(p->budget, p);
+	g->not_before_ns = now_ns + gap_after(g);
+	g->due_ns = g->not_before_ns + (p->controlling ? 0 : GAP_OTHER);
+	/* A second round right away goes through the same sockets. */
+	g->keep_ns = 0;
+	if (g->plan.role == HP_GUESS_HARD && g->attempt == 1)
+		g->keep_ns = now_ns + TALK_TIME;
+	else
+		tidy(p);
+}
+
+/* Where the peer's NAT shows its main socket; its own address without NAT. */
+static struct hp_addr target_of(const struct hp_punch *p)
+{
+	struct hp_candidate best = { 0 };
+
+	for (size_t i = 1; i < p->paths.n; i++) {
+		const struct hp_track *t = &p->paths.track[i];
+		const struct hp_candidate c = { t->path.remote, t->kind };
+		bool good = t->announced && c.addr.family == HP_AF_4 &&
+			    (c.kind == HP_CAND_REFLEXIVE ||
+			     (c.kind == HP_CAND_HOST &&
+			      hp_addr_scope(&c.addr) == HP_SCOPE_GLOBAL));
+
+		if (good && (!best.addr.family ||
+			     c.kind == HP_CAND_REFLEXIVE))
+			best = c;
+	}
+	return best.addr;
+}
+
+static void fire(struct hp_punch *p, uint64_t now_ns);
+
+/* Both sides' facts are there. */
+static void start(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+	unsigned int n;
+
+	g->own.room = (uint16_t)(hp_budget_room(p->budget, now_ns) +
+				 g->n_socks);
+	hp_guess_make_plan(&g->own, &g->peer, g->attempt, &g->plan);
+	g->target = target_of(p);
+	if (g->plan.role == HP_GUESS_NONE || !g->target.family) {
+		finish(p, g->plan.why, now_ns);
+		return;
+	}
+	if (g->plan.role != HP_GUESS_HARD || is_stride(&g->own, p->methods))
+		tidy(p);
+	g->stage = HP_GUESS_FIRE;
+	g->next = 0;
+	g->says = 0;
+	g->txid = hp_rng_u64(&p->rng) | UINT64_C(1) << 63;
+	g->next_ns = now_ns;
+	draw_walk(p);
+	n = g->plan.n_peer;
+	switch (g->plan.role) {
+	case HP_GUESS_NONE:
+	case HP_GUESS_PAIR:
+		break;
+	case HP_GUESS_EASY:
+		if (!g->begun)
+			g->next_ns += n * PROBE_TIME + BEGUN_TIME;
+		break;
+	case HP_GUESS_HARD:
+		g->end_ns = now_ns + BEGUN_TIME + LISTEN_TIME +
+			    (g->plan.n_socks + n) * PROBE_TIME;
+		break;
+	}
+	fire(p, now_ns);
+}
+
+static void advance(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+
+	if (g->stage == HP_GUESS_TALK && g->have_own && g->have_peer)
+		start(p, now_ns);
+}
+
+void hp_punch_sampled(struct hp_punch *p, const struct hp_nat_facts *f,
+		      uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+
+	g->now_ns = now_ns;
+	if (g->stage != HP_GUESS_TALK || g->have_own)
+		return;
+	g->own = (struct hp_guess_word){
+		.step = HP_GUESS_FACTS,
+		.mapping = f->mapping,
+		.ports = f->ports,
+		.methods = p->methods & GUESS_METHODS,
+		.stride = f->stride,
+		.last = f->last,
+		.lo = f->lo,
+		.hi = f->hi,
+	};
+	if (p->ops.open)
+		g->own.room = (uint16_t)(hp_budget_room(p->budget, now_ns) +
+					 g->n_socks);
+	g->have_own = true;
+	say(p, now_ns);
+	advance(p, now_ns);
+}
+
+/* ---- probes ------------------------------------------------------------- */
+
+/* Probe @mark of the round: where to, and what its response must carry. */
+static void guess(struct hp_punch *p, uint32_t sock, uint16_t port, int ttl,
+		  uint16_t mark)
+{
+	struct hp_guess *g = &p->guess;
+	struct hp_path path = { .remote = g->target, .sock = sock };
+	struct hp_probe m = { .kind = HP_PROBE_REQUEST,
+			      .txid = (g->txid & ~UINT64_C(0xffff)) | mark };
+
+	path.remote.port = port;
+	g->probes++;
+	hp_punch_send(p, &path, ttl, &m);
+}
+
+static void fire_hard(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+	bool low = p->methods & HP_METHOD_LOW_TTL && g->attempt % 2 == 0;
+
+	if (g->next >= g->n_socks && !open_one(p, now_ns)) {
+		g->plan.n_socks = g->next; /* with what there is */
+		return;
+	}
+	guess(p, g->sock[g->next].sock, g->target.port,
+	      low ? (int)p->low_ttl : 0, (uint16_t)g->next);
+	g->next++;
+}
+
+/* From the main socket, or from one of its own for a pair: the main one may
+ * have mappings to these ports, made in an earlier round.
+ */
+static void fire_port(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+	bool pair = g->plan.role == HP_GUESS_PAIR;
+	uint16_t port = hp_guess_port(&g->peer, g->plan.foresee, g->start,
+				      g->step, g->next);
+
+	if (pair && g->next) {
+		int slot = hp_budget_map(p->budget, now_ns);
+
+		if (slot < 0) {
+			g->plan.n_ports = g->next;
+			return;
+		}
+		hp_budget_leave(p->budget, slot, now_ns);
+	}
+	if (pair && !g->next && !open_one(p, now_ns)) {
+		g->plan.n_ports = 0;
+		return;
+	}
+	guess(p, pair ? g->sock[g->n_socks - 1].sock : 0, port, 0, port);
+	g->next++;
+}
+
+static unsigned int n_probes(const struct hp_guess *g)
+{
+	return g->plan.role == HP_GUESS_HARD ? g->plan.n_socks :
+					       g->plan.n_ports;
+}
+
+static void fire(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+
+	if (now_ns < g->next_ns)
+		return;
+	while (g->next < n_probes(g)) {
+		if (!hp_budget_probe(p->budget, now_ns))
+			return;
+		if (g->plan.role == HP_GUESS_HARD)
+			fire_hard(p, now_ns);
+		else
+			fire_port(p, now_ns);
+	}
+	g->stage = HP_GUESS_LISTEN;
+	if (g->plan.role == HP_GUESS_HARD)
+		say(p, now_ns);
+	else
+		g->end_ns = now_ns + LISTEN_TIME;
+}
+
+/* ---- hits --------------------------------------------------------------- */
+
+/* Enough probes: what is found is to be proved and nominated now. */
+static void hit(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+
+	g->hits++;
+	if (g->stage == HP_GUESS_FIRE && g->plan.role != HP_GUESS_HARD) {
+		g->stage = HP_GUESS_LISTEN;
+		g->end_ns = 0;
+	}
+	if (g->end_ns < now_ns + NOMINATE_TIME)
+		g->end_ns = now_ns + NOMINATE_TIME;
+	/* Volleys to what was heard, for a response or two may get lost. */
+	if (!p->punching)
+		hp_round_join(p, now_ns);
+}
+
+void hp_guess_heard(struct hp_punch *p, const struct hp_path *from,
+		    uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+
+	if ((g->stage == HP_GUESS_FIRE || g->stage == HP_GUESS_LISTEN) &&
+	    hp_addr_same_ip(&from->remote, &g->target))
+		hit(p, now_ns);
+}
+
+/* Did a guess with that mark go where @from is? */
+static bool is_guessed(const struct hp_guess *g, const struct hp_path *from,
+		       uint16_t mark)
+{
+	uint32_t sock = 0;
+
+	if (from->channel || !hp_addr_same_ip(&from->remote, &g->target))
+		return false;
+	if (g->plan.role == HP_GUESS_HARD)
+		return from->remote.port == g->target.port &&
+		       mark < g->n_socks && g->sock[mark].sock == from->sock;
+	if (g->plan.role == HP_GUESS_PAIR)
+		sock = g->n_socks ? g->sock[g->n_socks - 1].sock : 0;
+	return from->remote.port == mark && from->sock == sock;
+}
+
+bool hp_guess_answered(struct hp_punch *p, const struct hp_path *from,
+		       const struct hp_probe *m, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+	struct hp_track *t;
+
+	if ((g->stage != HP_GUESS_FIRE && g->stage != HP_GUESS_LISTEN) ||
+	    (m->txid ^ g->txid) >> 16 ||
+	    !is_guessed(g, from, (uint16_t)m->txid) ||
+	    !hp_pace_take(&p->learning, now_ns))
+		return false;
+	t = hp_paths_add(&p->paths, from, HP_CAND_PEER_REFLEXIVE, p->use,
+			 p->doubt);
+	if (!t)
+		return false;
+	/* Its round trip is not known: a request of its own measures it. */
+	t->heard_ns = now_ns;
+	t->seen = m->seen;
+	hp_punch_request(p, t, 0, 0, now_ns);
+	hit(p, now_ns);
+	return true;
+}
+
+/* ---- from outside ------------------------------------------------------- */
+
+void hp_guess_init(struct hp_guess *g)
+{
+	g->due_ns = HP_NEVER;
+	g->asked = (struct hp_pace){ .every_ns = 30 * HP_S, .burst = 6 };
+}
+
+void hp_guess_want(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+	bool told = p->own_mapping == HP_MAPPING_APDM ||
+		    p->peer_mapping == HP_MAPPING_APDM;
+
+	g->now_ns = now_ns;
+	if (told && !(p->methods & GUESS_METHODS))
+		g->why = HP_PUNCH_WHY_GUESS_OFF;
+	if (!is_able(p) || g->stage != HP_GUESS_OFF || g->due_ns != HP_NEVER ||
+	    (!told && p->rounds < 2))
+		return;
+	g->due_ns = now_ns + (p->controlling ? 0 : GAP_OTHER);
+	if (g->due_ns < g->not_before_ns)
+		g->due_ns = g->not_before_ns;
+}
+
+void hp_guess_renew(struct hp_punch *p)
+{
+	struct hp_guess *g = &p->guess;
+
+	g->attempt = 0;
+	g->not_before_ns = 0;
+	if (g->stage == HP_GUESS_OFF)
+		g->due_ns = HP_NEVER;
+}
+
+enum hp_err hp_guess_rx(struct hp_punch *p, const struct hp_path *from,
+			const struct hp_probe *m, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+
+	g->now_ns = now_ns;
+	if (!from->channel || !is_able(p) || p->use)
+		return HP_ERR_STATE;
+	if (g->stage == HP_GUESS_OFF || m->txid != g->id) {
+		/* When both begin one, that of the nominating side counts. */
+		if (m->guess.step == HP_GUESS_BEGUN || m->txid == g->last_id ||
+		    (g->stage != HP_GUESS_OFF &&
+		     (p->controlling || g->stage != HP_GUESS_TALK)) ||
+		    !hp_pace_take(&g->asked, now_ns) ||
+		    !begin(p, m->txid, false, now_ns))
+			return HP_ERR_STATE;
+	}
+	if (m->guess.step != HP_GUESS_ASK && g->stage == HP_GUESS_TALK) {
+		g->peer = m->guess;
+		g->have_peer = true;
+	}
+	if (m->guess.step == HP_GUESS_BEGUN && !g->begun) {
+		g->begun = true;
+		g->next_ns = hp_time_min(g->next_ns, now_ns);
+	}
+	if (!m->guess.have && g->have_own)
+		say(p, now_ns);
+	advance(p, now_ns);
+	return HP_OK;
+}
+
+void hp_guess_stop(struct hp_punch *p)
+{
+	struct hp_guess *g = &p->guess;
+
+	if (!p->budget)
+		return;
+	if (g->stage != HP_GUESS_OFF)
+		g->last_id = g->id;
+	g->stage = HP_GUESS_OFF;
+	g->why = HP_PUNCH_WHY_NONE;
+	g->due_ns = HP_NEVER;
+	g->not_before_ns = 0;
+	g->attempt = 0;
+	g->keep_ns = 0;
+	hp_budget_release(p->budget, p);
+	tidy(p);
+}
+
+static void tick_off(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+	bool idle = hp_time_since(now_ns, p->traffic_ns) >= HP_PUNCH_ACTIVE;
+
+	if (g->due_ns <= now_ns) {
+		g->due_ns = HP_NEVER;
+		/* The next round of volleys that fails asks again. */
+		if (!idle && !p->use && is_able(p))
+			begin(p, hp_rng_u64(&p->rng) | 1, true, now_ns);
+	}
+	if (g->stage == HP_GUESS_OFF && g->keep_ns <= now_ns)
+		tidy(p);
+}
+
+void hp_guess_tick(struct hp_punch *p, uint64_t now_ns)
+{
+	struct hp_guess *g = &p->guess;
+	bool over;
+
+	if (!p->budget)
+		return;
+	g->now_ns = now_ns;
+	if (g->stage == HP_GUESS_OFF)
+		tick_off(p, now_ns);
+	if (g->stage == HP_GUESS_FIRE)
+		fire(p, now_ns);
+	over = (g->stage == HP_GUESS_TALK || g->stage == HP_GUESS_LISTEN) &&
+	       now_ns >= g->end_ns;
+	if (over) {
+		finish(p, g->stage == HP_GUESS_TALK ?
+				  HP_PUNCH_WHY_NONE :
+				  HP_PUNCH_WHY_GUESS_FAILED, now_ns);
+		return;
+	}
+	if (g->say_ns > now_ns)
+		return;
+	if (g->stage == HP_GUESS_TALK)
+		say(p, now_ns);
+	else if (g->stage == HP_GUESS_LISTEN &&
+		 g->plan.role == HP_GUESS_HARD && g->says++ < SAYS)
+		say(p, now_ns);
+	else
+		g->say_ns = HP_NEVER;
+}
+
+uint64_t hp_guess_deadline(const struct hp_punch *p)
+{
+	const struct hp_guess *g = &p->guess;
+	uint64_t due;
+
+	if (!p->budget)
+		return HP_NEVER;
+	switch (g->stage) {
+	case HP_GUESS_OFF:
+		due = g->due_ns;
+		if (g->keep_ns && g->n_socks)
+			due = hp_time_min(due, g->keep_ns);
+		return due;
+	case HP_GUESS_TALK:
+	case HP_GUESS_LISTEN:
+		return hp_time_min(g->say_ns, g->end_ns);
+	case HP_GUESS_FIRE:
+		due = hp_pace_next(&p->budget->pace);
+		if (due)
+			due += (TOGETHER - 1) * PROBE_TIME;
+		return due > g->next_ns ? due : g->next_ns;
+	}
+	return HP_NEVER;
+}
