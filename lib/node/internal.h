@@ -20,7 +20,9 @@
 #include "member/record.h"
 #include "meet/client.h"
 #include "node/node.h"
+#include "punch/budget.h"
 #include "punch/candidates.h"
+#include "punch/nat.h"
 #include "punch/punch.h"
 #include "punch/volley.h"
 #include "wg/device.h"
@@ -118,6 +120,42 @@ struct peer {
 	UT_hash_handle by_note;
 };
 
+/* Sockets that sample the NAT, and what they ask at most. */
+#define SAMPLE_SOCKS 6
+#define SAMPLE_QUESTIONS 24
+/* Networks whose number of hops is remembered. */
+#define SAMPLE_NETWORKS 4
+
+/* Which port does the NAT give @sock toward @dst? */
+struct sample_question {
+	uint32_t sock;
+	struct hp_addr dst;
+	uint8_t tid[12];
+	uint64_t order;
+	bool done;
+};
+
+/* What is known of our NAT, and the questions under way about it. */
+struct sample {
+	struct hp_nat nat;
+	struct hp_budget budget;
+	struct peer *asker;
+	uint32_t sock[SAMPLE_SOCKS];
+	unsigned int n_socks;		/* open: a sampling is under way */
+	struct sample_question question[SAMPLE_QUESTIONS];
+	unsigned int n_questions;
+	unsigned int tries;
+	uint64_t next_ns;
+	uint64_t done_ns;		/* the last sampling, 0: none */
+	uint64_t order;
+	uint64_t rebound_ns;		/* the main socket moved, 0: never */
+	struct {
+		struct hp_addr addr;	/* how the network shows outside */
+		unsigned int low_ttl;	/* hops that opened its NAT */
+	} network[SAMPLE_NETWORKS];
+	unsigned int n_networks;	/* the place to take next */
+};
+
 struct fault {
 	struct hp_path path;
 	int sys_errno;
@@ -161,6 +199,7 @@ struct hp_node {
 
 	struct fault faults[NODE_FAULTS];
 	unsigned int n_faults;
+	struct sample sample;
 };
 
 /* NULL for purpose as lib/member wants it. */
@@ -259,6 +298,25 @@ extern const struct hp_wg_ops hp_peer_wg_ops;
 void hp_half_wanted(struct peer *p, const struct hp_note *asked);
 void hp_half_came(struct peer *p, const struct hp_note *note);
 void hp_half_free(struct peer *p);
+
+/* sample.c */
+void hp_sample_init(struct hp_node *n);
+/* @server sees our main socket at @seen (none: no longer known). */
+void hp_sample_seen(struct hp_node *n, const struct hp_addr *server,
+		    const struct hp_addr *seen);
+void hp_sample_judge(const struct hp_node *n, struct hp_nat_facts *out);
+/* Finds out how the NAT behaves now, for hp_punch_sampled() of @p. */
+void hp_sample_ask(struct peer *p);
+void hp_sample_forget(struct peer *p);
+/* A STUN answer to a socket other than the main one. */
+void hp_sample_rx(struct hp_node *n, const struct hp_path *from,
+		  const uint8_t *buf, size_t len);
+void hp_sample_tick(struct hp_node *n);
+/* Hops of the opening volley that led to a direct path in this network; 0: none
+ * did yet.
+ */
+unsigned int hp_sample_low_ttl(const struct hp_node *n);
+void hp_sample_worked(struct hp_node *n, unsigned int low_ttl);
 
 /* notes.c */
 void hp_note_send(struct peer *p, const struct hp_path *path,

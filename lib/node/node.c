@@ -286,6 +286,7 @@ enum hp_err hp_node_new(const struct hp_node_config *cfg, struct hp_node **out)
 		memcpy(n->purpose, cfg->purpose,
 		       strnlen(cfg->purpose, sizeof(n->purpose) - 1));
 	n->judge = cfg->judge;
+	hp_sample_init(n);
 	err = node_fill(n, cfg);
 	if (err != HP_OK) {
 		hp_node_free(n);
@@ -436,6 +437,7 @@ void hp_node_set_server(struct hp_node *n, unsigned int server,
 	struct server *s = &n->servers[server];
 
 	n->now_ns = now_ns;
+	n->cfg.servers[server].addr4 = *addr4;
 	s->resolved = addr4->family || addr6->family;
 	if (s->state == HP_SERVER_UNRESOLVED && s->resolved) {
 		s->state = HP_SERVER_TRYING;
@@ -541,6 +543,11 @@ static void rx_kind(struct hp_node *n, enum hp_datagram kind,
 		hp_notes_rx(n, from, pkt->data, pkt->len);
 		break;
 	case HP_DGRAM_STUN:
+		if (from->sock) {
+			hp_sample_rx(n, from, pkt->data, pkt->len);
+			break;
+		}
+		/* fall through */
 	case HP_DGRAM_MEET:
 		rx_server(n, from, pkt);
 		break;
@@ -637,6 +644,7 @@ void hp_node_tick(struct hp_node *n, uint64_t now_ns)
 		hp_wg_tick(n->wg, now_ns);
 	while ((t = hp_heap_pop(&n->heap, now_ns)))
 		hp_peer_tick(hp_container_of(t, struct peer, timer));
+	hp_sample_tick(n);
 }
 
 uint64_t hp_node_deadline(const struct hp_node *n)
@@ -644,6 +652,7 @@ uint64_t hp_node_deadline(const struct hp_node *n)
 	uint64_t next = n->n_faults ? 0 : hp_heap_next(&n->heap);
 
 	next = hp_time_min(next, hp_wg_deadline(n->wg));
+	next = hp_time_min(next, n->sample.next_ns);
 	for (unsigned int i = 0; i < n->n_servers; i++)
 		next = hp_time_min(next,
 				   hp_meet_deadline(n->servers[i].client));

@@ -25,6 +25,7 @@
 struct hp_identity;
 struct hp_ifaddr;
 struct hp_judge;
+struct hp_nat_facts;
 struct hp_node;
 struct hp_notice;
 struct hp_pkt;
@@ -315,6 +316,30 @@ struct hp_node_peer_info {
 	uint32_t mtu;
 	unsigned int n_candidates;
 };
+
+/**
+ * struct hp_node_guess_info - What guessing ports costs, all peers together
+ * @busy:     a round is under way
+ * @sockets:  extra sockets open now
+ * @mappings: extra mappings that may live in our NATs now
+ * @mappings_max, @probes_per_s: what they are never above
+ * @probes:   sent since the start
+ * @refused:  times that something had to wait, or was left, for want of room
+ */
+struct hp_node_guess_info {
+	bool busy;
+	unsigned int sockets;
+	unsigned int mappings;
+	unsigned int mappings_max;
+	unsigned int probes_per_s;
+	uint64_t probes;
+	uint64_t refused;
+};
+
+void hp_node_guess_get(const struct hp_node *n, uint64_t now_ns,
+		       struct hp_node_guess_info *out);
+/* How our NAT behaves, as far as it showed: struct hp_nat_facts, IPv4. */
+void hp_node_nat_get(const struct hp_node *n, struct hp_nat_facts *out);
 
 unsigned int hp_node_server_count(const struct hp_node *n);
 void hp_node_server_get(const struct hp_node *n, unsigned int i,

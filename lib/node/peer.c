@@ -125,6 +125,7 @@ static void keys_drop(struct peer *p)
 		HASH_DELETE(by_note, n->note_tags, p);
 	memset(&p->by_probe, 0, sizeof(p->by_probe));
 	memset(&p->by_note, 0, sizeof(p->by_note));
+	hp_sample_forget(p);
 	hp_punch_free(p->punch);
 	hp_wg_peer_remove(p->wg);
 	hp_secret_wipe(&p->pair);
@@ -184,6 +185,44 @@ static void punch_send(void *ctx, const struct hp_path *path, int ttl,
 	hp_node_send(p->node, path, ttl, buf, len);
 }
 
+static void punch_sample(void *ctx)
+{
+	hp_sample_ask(ctx);
+}
+
+static enum hp_err punch_open(void *ctx, uint32_t *sock)
+{
+	const struct hp_node *n = ((struct peer *)ctx)->node;
+
+	return n->cfg.ops.open(n->cfg.ctx, sock);
+}
+
+/* Packets leave it before it goes. */
+static void punch_close(void *ctx, uint32_t sock)
+{
+	struct peer *p = ctx;
+	const struct hp_node *n = p->node;
+
+	if (p->direct.sock == sock)
+		p->direct = (struct hp_path){ 0 };
+	if (p->doubt.sock == sock)
+		p->doubt = (struct hp_path){ 0 };
+	peer_route(p);
+	n->cfg.ops.close(n->cfg.ctx, sock);
+}
+
+/* The opening volley may have had a part in it. */
+static void note_hops(struct peer *p, const struct hp_path *direct)
+{
+	struct hp_punch_info info;
+
+	if (direct->remote.family != HP_AF_4 ||
+	    hp_addr_scope(&direct->remote) != HP_SCOPE_GLOBAL)
+		return;
+	hp_punch_get_info(p->punch, &info);
+	hp_sample_worked(p->node, info.low_ttl);
+}
+
 static void punch_nominated(void *ctx, const struct hp_path *direct)
 {
 	struct peer *p = ctx;
@@ -191,6 +230,8 @@ static void punch_nominated(void *ctx, const struct hp_path *direct)
 
 	p->doubt = p->direct;
 	p->direct = direct ? *direct : (struct hp_path){ 0 };
+	if (direct)
+		note_hops(p, direct);
 	if (direct && !p->direct_ns)
 		p->direct_ns = n->now_ns;
 	peer_route(p);
@@ -225,6 +266,9 @@ static const struct hp_punch_ops punch_ops = {
 	.send = punch_send,
 	.nominated = punch_nominated,
 	.event = punch_event,
+	.sample = punch_sample,
+	.open = punch_open,
+	.close = punch_close,
 };
 
 /* ---- keys ------------------------------------------------------------ */
@@ -268,11 +312,15 @@ static struct hp_punch *keys_punch(struct peer *p)
 		.epoch = n->epoch,
 		.low_ttl = n->cfg.low_ttl,
 		.methods = n->cfg.methods,
+		.budget = &n->sample.budget,
 		.ops = punch_ops,
 		.ctx = p,
 	};
-	struct hp_punch *punch = hp_punch_new(&pc);
+	struct hp_punch *punch;
 
+	if (!n->cfg.ops.open || !n->cfg.ops.close)
+		pc.ops.open = NULL;
+	punch = hp_punch_new(&pc);
 	hp_secret_wipe(&pc.key);
 	return punch;
 }
@@ -496,6 +544,7 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 		.candidates = cand,
 		.own_mapping = hp_node_mapping(n),
 		.peer_mapping = rec->caps & HP_RECORD_MAPPING,
+		.low_ttl = hp_sample_low_ttl(n),
 	};
 	bool again;
 

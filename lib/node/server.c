@@ -72,6 +72,7 @@ static void note_seen(struct server *s, const struct hp_meet_event *ev)
 
 	if (ev->port > 1)
 		return;
+	hp_sample_seen(s->node, &ev->server, &ev->seen);
 	/* A new address at one port makes the other's old one worthless. */
 	if (hp_addr_ip_len(&ev->seen) &&
 	    !hp_addr_same_ip(&seen[!ev->port], &ev->seen))
