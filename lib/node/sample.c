@@ -148,7 +148,8 @@ void hp_sample_ask(struct peer *p)
 	hp_sample_judge(n, &f);
 	if (s->n_socks)
 		return; /* under way */
-	if (!hp_nat_is_hard(f.mapping) ||
+	if ((!hp_nat_is_hard(f.mapping) &&
+	     f.mapping != HP_NAT_MAPPING_UNKNOWN) ||
 	    (fresh && f.ports == HP_NAT_PORTS_RANDOM))
 		s->next_ns = n->now_ns; /* known */
 	else
@@ -208,6 +209,8 @@ static void finish(struct hp_node *n)
 	hp_sample_judge(n, &f);
 	if (hp_nat_is_hard(f.mapping) && !hp_nat_is_hard(f.fresh) &&
 	    f.fresh != HP_NAT_MAPPING_UNKNOWN && rebind(n))
+		f.mapping = f.fresh;
+	if (f.mapping == HP_NAT_MAPPING_UNKNOWN)
 		f.mapping = f.fresh;
 	if (!p || !p->known)
 		return;

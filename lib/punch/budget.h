@@ -18,7 +18,8 @@
  * table has some thousand places for all its hosts.
  */
 #define HP_BUDGET_MAPPINGS 256
-#define HP_BUDGET_PROBES_PER_S 500
+/* With what goes to other peers meanwhile, below 500 a second in all. */
+#define HP_BUDGET_PROBES_PER_S 400
 /* A mapping that nothing more is sent through is taken to live so long: what
  * RFC 4787, 4.3 asks of a NAT at least.
  */

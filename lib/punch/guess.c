@@ -177,6 +177,9 @@ void hp_guess_make_plan(const struct hp_guess_word *own,
 	bool stride = false;
 
 	memset(o, 0, sizeof(*o));
+	if (own->mapping == HP_NAT_MAPPING_UNKNOWN ||
+	    peer->mapping == HP_NAT_MAPPING_UNKNOWN)
+		return;
 	if (is_hard(own) && is_hard(peer)) {
 		o->why = plan_pair(own, peer, methods, o);
 		if (o->why == HP_PUNCH_WHY_NONE)
