@@ -171,7 +171,7 @@ $(natbox_bin): $(patsubst %.c,$(B)/%.o,$(wildcard tests/natbox/*.c) \
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- shown and measured --------------------------------------------------
-.PHONY: deps demo bench bench-connect
+.PHONY: deps demo bench bench-connect bench-gaps
 deps:		## install the Debian packages that are missing; as root
 	$(Q)contrib/deps build demo check
 
@@ -195,6 +195,9 @@ bench: all $(bench_bin)	## hptun beside others; ROUNDS= SECS= BENCH_WG=; as root
 
 bench-connect: all	## time from `up` to the first answered ping; as root
 	$(Q)VARIANT=$(VARIANT) tests/bench/connect
+
+bench-gaps: all $(natbox_bin)	## silence when NATs, addresses, paths change
+	$(Q)VARIANT=$(VARIANT) tests/bench/gaps
 
 # ---- installed -----------------------------------------------------------
 man_src  := $(wildcard */*.[1-8] tools/*/*.[1-8])

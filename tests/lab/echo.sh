@@ -40,7 +40,7 @@ no_echo() {
 }
 
 case_members() {
-	two_members
+	two_members nat nat
 	echoes bob
 	echoes alice --peer bob
 	hears alice 15 direct

@@ -326,16 +326,16 @@ attach() {
 
 # renumber EDGE N M: edge number N becomes 203.0.113.M and 2001:db8::M.
 renumber() {
-	local isp=isp-$1 far=198.51.100.$((100 + $2))
-	lines "route add 203.0.113.$3 dev $1 via $far onlink" \
-		"route add 2001:db8::$3 dev $1 via fe80::2" | ip_in net
-	lines "route add 203.0.113.$3 dev edge" \
-		"route add 2001:db8::$3 dev edge via fe80::2" | ip_in "$isp"
+	local isp=isp-$1 far=198.51.100.$((100 + ${SITE[$1]}))
+	lines "route replace 203.0.113.$3 dev $1 via $far onlink" \
+		"route replace 2001:db8::$3 dev $1 via fe80::2" | ip_in net
+	lines "route replace 203.0.113.$3 dev edge" \
+		"route replace 2001:db8::$3 dev edge via fe80::2" | ip_in "$isp"
 	{
-		! has4 || lines "addr add 203.0.113.$3/32 dev wan" \
+		! has4 || lines "addr replace 203.0.113.$3/32 dev wan" \
 			"route replace default via $far src 203.0.113.$3" \
 			"addr del 203.0.113.$2/32 dev wan"
-		! has6 || lines "addr add 2001:db8::$3/128 dev wan" \
+		! has6 || lines "addr replace 2001:db8::$3/128 dev wan" \
 			"addr del 2001:db8::$2/128 dev wan"
 	} | ip_in "$1"
 }
@@ -365,12 +365,12 @@ loss() {
 #   box ...  the simulator's NAT, of the kind that the words say (tests/natbox)
 router() {
 	local policy=drop kind=${3%% *} families=inet
-	[ $kind != open ] || policy=accept
-	[ $kind != box ] || families=ip6
+	[ "$kind" != open ] || policy=accept
+	[ "$kind" != box ] || families=ip6
 	SITE[$1]=$2
 	KIND[$1]=$kind
 	LAN[$1]=${4:-192.168.$2}
-	[ $kind != firewall ] || LAN[$1]=192.0.2
+	[ "$kind" != firewall ] || LAN[$1]=192.0.2
 	# shellcheck disable=SC2086
 	space "$1" $FORWARD
 	if [ -n "${5:-}" ]; then
