@@ -14,7 +14,7 @@
 
 #include "base/heap.h"
 #include "sys/udp.h"
-#include "wg/retire.h"
+#include "base/retire.h"
 
 struct port {
 	struct hp_retired retired;

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/path.h"
-#include "wg/retire.h"
+#include "base/retire.h"
 #include "wg/routes.h"
 
 struct hp_session;

@@ -14,7 +14,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
-#include "wg/retire.h"
+#include "base/retire.h"
 
 /* An address or prefix as two words, its first bit on top of @hi. */
 struct hp_route_key {

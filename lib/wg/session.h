@@ -19,7 +19,7 @@
 #include "base/key.h"
 #include "wg/aead.h"
 #include "wg/replay.h"
-#include "wg/retire.h"
+#include "base/retire.h"
 
 struct hp_fib_peer;
 struct hp_pkt;

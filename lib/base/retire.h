@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Objects that the control thread took out of what data threads read. They
- * wait here until every data thread has passed a quiescent point. The link is
+ * Objects that one thread took out of what other threads read. They
+ * wait here until each of those has passed a quiescent point. The link is
  * inside the object, so that retiring cannot fail.
  */
-#ifndef HP_WG_RETIRE_H
-#define HP_WG_RETIRE_H
+#ifndef HP_BASE_RETIRE_H
+#define HP_BASE_RETIRE_H
 
 #include <stddef.h>
 
