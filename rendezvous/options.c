@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ static const char usage[] =
 	"  --max-nodes N         serve at most N nodes (default: 16384)\n"
 	"  --max-source N        at most N of them from one IPv4 address or IPv6\n"
 	"                        /64 (default: 256)\n"
+	"  --threads N           forward with N threads (default: one for each\n"
+	"                        processor, 64 at most)\n"
 	"  --config FILE         read these settings from FILE first\n"
 	"  --check               check the configuration and end\n"
 	"  --help                print this and end\n"
@@ -43,6 +46,7 @@ enum option_id {
 	OPT_RELAY_RATE,
 	OPT_MAX_NODES,
 	OPT_MAX_SOURCE,
+	OPT_THREADS,
 	OPT_CONFIG,
 	OPT_CHECK,
 	OPT_HELP,
@@ -56,6 +60,7 @@ static const struct option options[] = {
 	{ "relay-rate", required_argument, NULL, OPT_RELAY_RATE },
 	{ "max-nodes", required_argument, NULL, OPT_MAX_NODES },
 	{ "max-source", required_argument, NULL, OPT_MAX_SOURCE },
+	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -153,6 +158,25 @@ static enum hp_err set_max_source(void *ctx, const char *value,
 	return hp_value_u32(value, 1, 10000000, &o->max_source, f);
 }
 
+static enum hp_err set_threads(void *ctx, const char *value,
+			       struct hp_fault *f)
+{
+	struct rv_options *o = ctx;
+
+	return hp_value_u32(value, 1, RV_THREADS_MAX, &o->threads, f);
+}
+
+static uint32_t processors(void)
+{
+	cpu_set_t set;
+	int n;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 1;
+	n = CPU_COUNT(&set);
+	return n < RV_THREADS_MAX ? (uint32_t)n : RV_THREADS_MAX;
+}
+
 static enum hp_err load_config(struct rv_options *o, const char *path,
 			       struct hp_fault *f)
 {
@@ -163,6 +187,7 @@ static enum hp_err load_config(struct rv_options *o, const char *path,
 		{ .name = "RelayRate", .set = set_relay_rate },
 		{ .name = "MaxNodes", .set = set_max_nodes },
 		{ .name = "MaxSource", .set = set_max_source },
+		{ .name = "Threads", .set = set_threads },
 	};
 	static const struct hp_conf_section all = {
 		.name = "",
@@ -190,6 +215,8 @@ static enum hp_err set_option(struct rv_options *o, int id, const char *value,
 		return set_max_nodes(o, value, f);
 	case OPT_MAX_SOURCE:
 		return set_max_source(o, value, f);
+	case OPT_THREADS:
+		return set_threads(o, value, f);
 	case OPT_CHECK:
 		o->check = true;
 		return HP_OK;
@@ -274,6 +301,7 @@ enum rv_parsed rv_options_parse(struct rv_options *o, int argc, char **argv,
 		.relay_rate = d.relay_rate,
 		.max_nodes = (uint32_t)d.max_nodes,
 		.max_source = (uint32_t)d.max_source,
+		.threads = processors(),
 	};
 	if (config && load_config(o, config, f))
 		return RV_WRONG;

@@ -12,6 +12,7 @@
 #include "base/key.h"
 
 #define RV_LISTEN_MAX 16
+#define RV_THREADS_MAX 64
 
 /**
  * struct rv_options
@@ -22,6 +23,7 @@
  * @relay_rate: bytes per second and channel, 0: no limit
  * @max_nodes:  in all
  * @max_source: registered from one IPv4 address or IPv6 /64
+ * @threads:    that forward what is relayed
  * @check:      look at the configuration and end
  */
 struct rv_options {
@@ -32,6 +34,7 @@ struct rv_options {
 	uint32_t relay_rate;
 	uint32_t max_nodes;
 	uint32_t max_source;
+	uint32_t threads;
 	bool check;
 };
 

@@ -1,38 +1,40 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Each address to listen at has two sockets, on a port and on the next one.
- * A wakeup takes one batch from one socket through the registry; what goes out
- * is collected and sent in batches as well. A relayed datagram goes out from
- * the buffer that it came in, the registry's own answers from a second arena.
- * Whatever is collected is sent before the next batch comes in.
+ * The control thread: it owns the registry and answers. Threads beside it
+ * (forward.h) have the sockets, forward what is relayed and hand it the rest;
+ * each address to listen at has, for each of them, two sockets, on a port and
+ * on the next one. Answers leave by the sockets of the first thread, collected
+ * and sent in batches.
  */
 #include "serve.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <urcu-qsbr.h>
 
 #include "base/pkt.h"
+#include "forward.h"
 #include "meet/registry.h"
 #include "meet/wire.h"
 #include "sys/loop.h"
 #include "sys/rng.h"
 #include "sys/udp.h"
 
-/* As long as a jumbo frame: nobody relays more in one piece. */
-#define DATAGRAM_MAX 9216
-/* An introduction makes two answers of one datagram. */
-#define ANSWERS (2 * HP_BATCH)
+#define SOCKS_MAX (2 * RV_LISTEN_MAX)
+/* Taken from one thread in one wakeup; an introduction makes two answers. */
+#define TAKEN_MAX 64
+#define ANSWERS (2 * TAKEN_MAX)
 
 struct server;
 
-struct sock {
+struct worker {
 	struct server *server;
-	struct hp_udp udp;
-	struct hp_udp_batch *batch;
-	uint32_t number;
+	struct rv_forward *forward;
+	struct hp_udp udp[SOCKS_MAX];
 };
 
 struct server {
@@ -40,26 +42,23 @@ struct server {
 	struct hp_loop *loop;
 	struct hp_rng rng;
 	struct hp_registry *registry;
-	struct sock sock[2 * RV_LISTEN_MAX];
+	struct worker worker[RV_THREADS_MAX];
+	struct hp_udp_batch *batch[SOCKS_MAX];
 	uint32_t n_socks;
+	bool join;
+	bool refused; /* that joining was refused is said */
 	size_t n_answers;
 	uint64_t unsent;
 	size_t n_allowed;
-	uint8_t in[HP_BATCH][DATAGRAM_MAX];
-	uint8_t answer[ANSWERS][HP_MEET_MAX];
+	uint8_t answer[ANSWERS][RV_CONTROL_MAX];
 };
 
 static void flush(struct server *s)
 {
 	for (uint32_t i = 0; i < s->n_socks; i++)
-		s->unsent += hp_udp_batch_send(s->sock[i].batch,
-					       &s->sock[i].udp);
+		s->unsent += hp_udp_batch_send(s->batch[i],
+					       &s->worker[0].udp[i]);
 	s->n_answers = 0;
-}
-
-static bool within_in(const struct server *s, const uint8_t *p)
-{
-	return (uintptr_t)p - (uintptr_t)s->in < sizeof(s->in);
 }
 
 /* hp_registry_ops.send */
@@ -67,40 +66,52 @@ static void collect(void *ctx, const struct hp_path *to, const uint8_t *buf,
 		    size_t len)
 {
 	struct server *s = ctx;
-	struct sock *k = &s->sock[to->sock];
-	struct hp_pkt pkt = { .data = (uint8_t *)(uintptr_t)buf,
-			      .len = (uint32_t)len };
+	struct hp_pkt pkt = { .len = (uint32_t)len };
 
-	if (!within_in(s, buf)) {
-		if (s->n_answers == ANSWERS)
-			flush(s);
-		pkt.data = s->answer[s->n_answers++];
-		memcpy(pkt.data, buf, len);
-	}
-	if (hp_udp_batch_add(k->batch, to, &pkt))
-		return;
-	flush(s);
-	if (!hp_udp_batch_add(k->batch, to, &pkt))
+	if (s->n_answers == ANSWERS)
+		flush(s);
+	pkt.data = s->answer[s->n_answers++];
+	memcpy(pkt.data, buf, len);
+	if (!hp_udp_batch_add(s->batch[to->sock], to, &pkt))
 		s->unsent++;
 }
 
-static void on_readable(void *ctx, uint32_t events, uint64_t now_ns)
+/* hp_registry_ops.wait */
+static void wait_forwarders(void *ctx)
 {
-	struct sock *k = ctx;
-	struct server *s = k->server;
-	int fd = k->udp.fd4 >= 0 ? k->udp.fd4 : k->udp.fd6;
-	struct hp_pkt pkts[HP_BATCH];
-	struct hp_path from[HP_BATCH];
-	size_t n;
+	(void)ctx;
+	synchronize_rcu();
+}
+
+static void say_refused(struct server *s, int why)
+{
+	if (s->refused)
+		return;
+	s->refused = true;
+	fprintf(stderr,
+		"hptun-rendezvous: the kernel does not join UDP datagrams (%s); "
+		"relaying them one by one\n",
+		strerror(why));
+}
+
+static void on_datagrams(void *ctx, uint32_t events, uint64_t now_ns)
+{
+	struct worker *w = ctx;
+	struct server *s = w->server;
+	uint8_t buf[RV_CONTROL_MAX];
+	struct hp_path from;
 
 	(void)events;
-	for (size_t i = 0; i < HP_BATCH; i++)
-		pkts[i] = hp_pkt_of(s->in[i], DATAGRAM_MAX, 0, 0);
-	n = hp_udp_batch_recv(k->batch, fd, pkts, from, HP_BATCH);
-	for (size_t i = 0; i < n; i++) {
-		from[i].sock = k->number;
-		hp_registry_rx(s->registry, &from[i], pkts[i].data,
-			       pkts[i].len, now_ns);
+	for (int i = 0; i < TAKEN_MAX; i++) {
+		int len = rv_forward_take(w->forward, &from, buf);
+
+		if (len < 0)
+			break;
+		if (!len)
+			say_refused(s, rv_forward_refused(w->forward));
+		else
+			hp_registry_rx(s->registry, &from, buf, (size_t)len,
+				       now_ns);
 	}
 	flush(s);
 }
@@ -134,32 +145,41 @@ static enum hp_err load_allow(struct server *s, struct hp_fault *f)
 	return HP_OK;
 }
 
+static unsigned long long llu(uint64_t n)
+{
+	return n;
+}
+
+static void print_drop(uint64_t n, const char *why)
+{
+	if (n)
+		printf("dropped %llu: %s\n", llu(n), why);
+}
+
 static void print_stats(const struct server *s)
 {
+	struct rv_counts c = { 0 };
 	struct hp_registry_stats st;
 
 	hp_registry_stats(s->registry, &st);
+	for (uint32_t i = 0; i < s->o->threads; i++)
+		rv_forward_counts(s->worker[i].forward, &c);
+	st.drop[HP_RG_RELAY_RATE] += c.over_rate;
+	st.drop[HP_RG_CHANNEL] += c.stray;
 	printf("nodes %zu, networks %zu, channels %zu, received %llu, sent "
 	       "%llu, unsent %llu, challenges %llu, registrations %llu, "
 	       "introductions %llu, moves %llu, expired %llu, STUN %llu, "
 	       "relayed %llu datagrams of %llu bytes\n",
-	       st.nodes, st.networks, st.relay.channels,
-	       (unsigned long long)st.rx, (unsigned long long)st.tx,
-	       (unsigned long long)s->unsent,
-	       (unsigned long long)st.challenges,
-	       (unsigned long long)st.registrations,
-	       (unsigned long long)st.introductions,
-	       (unsigned long long)st.moves, (unsigned long long)st.expired,
-	       (unsigned long long)st.stun,
-	       (unsigned long long)st.relay.packets,
-	       (unsigned long long)st.relay.bytes);
-	for (int i = 0; i < HP_RG_N_DROPS; i++) {
-		if (st.drop[i])
-			printf("dropped %llu: %s\n",
-			       (unsigned long long)st.drop[i],
-			       hp_registry_drop_name(
-				       (enum hp_registry_drop)i));
-	}
+	       st.nodes, st.networks, st.relay.channels, llu(c.rx),
+	       llu(st.tx + c.relayed), llu(s->unsent + c.unsent),
+	       llu(st.challenges), llu(st.registrations),
+	       llu(st.introductions), llu(st.moves), llu(st.expired),
+	       llu(st.stun), llu(st.relay.packets + c.relayed),
+	       llu(st.relay.bytes + c.bytes));
+	for (int i = 0; i < HP_RG_N_DROPS; i++)
+		print_drop(st.drop[i],
+			   hp_registry_drop_name((enum hp_registry_drop)i));
+	print_drop(c.crowded, "more than can be answered");
 }
 
 static void on_signal(void *ctx, int signo, uint64_t now_ns)
@@ -183,19 +203,30 @@ static void on_signal(void *ctx, int signo, uint64_t now_ns)
 	}
 }
 
+/* One socket for each thread; the first one finds out whether the address is
+ * free.
+ */
 static enum hp_err open_sock(struct server *s, const struct hp_addr *at,
 			     struct hp_fault *f)
 {
-	struct sock *k = &s->sock[s->n_socks];
-	enum hp_err err = hp_udp_listen(&k->udp, at, f);
-	int fd = k->udp.fd4 >= 0 ? k->udp.fd4 : k->udp.fd6;
+	const struct hp_udp *first = &s->worker[0].udp[s->n_socks];
 
-	if (err)
-		return err;
-	k->server = s;
-	k->number = s->n_socks++;
-	k->batch = hp_udp_batch_new();
-	if (!k->batch || hp_loop_watch(s->loop, fd, EPOLLIN, on_readable, k))
+	for (uint32_t i = 0; i < s->o->threads; i++) {
+		struct hp_udp *u = &s->worker[i].udp[s->n_socks];
+		enum hp_err err = hp_udp_listen(u, at, i ? first : NULL, f);
+
+		if (err) {
+			while (i--)
+				hp_udp_close(&s->worker[i].udp[s->n_socks]);
+			return err;
+		}
+		if (s->join && hp_udp_joined(u, true)) {
+			s->join = false;
+			say_refused(s, errno);
+		}
+	}
+	s->batch[s->n_socks++] = hp_udp_batch_new();
+	if (!s->batch[s->n_socks - 1])
 		return hp_fault_set(f, HP_ERR_NOMEM, "", "out of memory");
 	return HP_OK;
 }
@@ -253,20 +284,21 @@ static void print_start(const struct server *s)
 		printf("every network");
 	printf(" on UDP");
 	for (uint32_t i = 0; i < s->n_socks; i += 2)
-		print_listen(&s->sock[i].udp, i ? ", " : " ");
+		print_listen(&s->worker[0].udp[i], i ? ", " : " ");
 	if (s->o->relay && s->o->relay_rate)
 		printf(", relaying up to %u bytes/s a pair", s->o->relay_rate);
 	else
 		printf(", %s", s->o->relay ? "relaying without limit" :
 					     "relaying nothing");
-	printf(", %u nodes at most. These UDP ports must be open in every "
+	printf(", %u nodes at most, %u threads. These UDP ports must be open in every "
 	       "firewall before this host, the cloud provider's included.\n",
-	       s->o->max_nodes);
+	       s->o->max_nodes, s->o->threads);
 }
 
 static enum hp_err make_registry(struct server *s, struct hp_fault *f)
 {
-	static const struct hp_registry_ops ops = { .send = collect };
+	static const struct hp_registry_ops ops = { .send = collect,
+						 .wait = wait_forwarders };
 	struct hp_registry_config cfg = hp_registry_defaults();
 
 	s->rng = hp_rng_system();
@@ -297,13 +329,36 @@ static enum hp_err make_loop(struct server *s, struct hp_fault *f)
 	return HP_OK;
 }
 
+/* After the loop, whose signals its threads must not take. */
+static enum hp_err start_workers(struct server *s, struct hp_fault *f)
+{
+	for (uint32_t i = 0; i < s->o->threads; i++) {
+		struct worker *w = &s->worker[i];
+
+		w->server = s;
+		w->forward = rv_forward_new(hp_registry_relay(s->registry),
+					    w->udp, s->n_socks, s->join);
+		if (!w->forward ||
+		    hp_loop_watch(s->loop, rv_forward_fd(w->forward), EPOLLIN,
+				  on_datagrams, w))
+			return hp_fault_set(f, HP_ERR_IO,
+					    "try fewer (--threads)",
+					    "cannot start thread %u: %s", i + 1,
+					    strerror(errno));
+	}
+	return HP_OK;
+}
+
 static void server_free(struct server *s)
 {
-	for (uint32_t i = 0; i < s->n_socks; i++) {
-		hp_udp_batch_free(s->sock[i].batch);
-		hp_udp_close(&s->sock[i].udp);
-	}
 	hp_loop_free(s->loop);
+	for (uint32_t i = 0; i < s->o->threads; i++)
+		rv_forward_free(s->worker[i].forward);
+	for (uint32_t k = 0; k < s->n_socks; k++) {
+		for (uint32_t i = 0; i < s->o->threads; i++)
+			hp_udp_close(&s->worker[i].udp[k]);
+		hp_udp_batch_free(s->batch[k]);
+	}
 	hp_registry_free(s->registry);
 	free(s);
 }
@@ -316,11 +371,14 @@ enum hp_err rv_serve(const struct rv_options *o, struct hp_fault *f)
 	if (!s)
 		return hp_fault_set(f, HP_ERR_NOMEM, "", "out of memory");
 	s->o = o;
+	s->join = true;
 	err = make_registry(s, f);
 	if (!err)
 		err = make_loop(s, f);
 	if (!err)
 		err = open_all(s, f);
+	if (!err)
+		err = start_workers(s, f);
 	if (!err) {
 		print_start(s);
 		err = hp_loop_run(s->loop);

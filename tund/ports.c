@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/heap.h"
-#include "sys/udp.h"
 #include "base/retire.h"
+#include "sys/udp.h"
 
 struct port {
 	struct hp_retired retired;

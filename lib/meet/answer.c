@@ -202,7 +202,7 @@ static void register_commit(struct hp_registry *r, const struct in *in,
 	n->keys = *keys;
 	n->window = (struct hp_meet_window){ 0 };
 	n->counter = 0;
-	n->end.path = *in->from;
+	hp_relay_move(r->relay, &n->end, in->from);
 	n->heard_ns = in->now_ns;
 	n->record_len = hp_get_be16(q->record_len);
 	memcpy(n->record, in->buf + sizeof(*q), n->record_len);
@@ -469,7 +469,7 @@ static void session_answer(struct hp_registry *r, const struct in *in,
 			alive(r, in, n);
 		return;
 	}
-	n->end.path = *in->from;
+	hp_relay_move(r->relay, &n->end, in->from);
 	n->heard_ns = in->now_ns;
 	if (kind == HP_MEET_KEEPALIVE)
 		on_keepalive(r, in, n);
@@ -554,9 +554,11 @@ static void on_relay(struct hp_registry *r, const struct in *in)
 		drop(r, HP_RG_MALFORMED);
 		return;
 	}
-	err = hp_relay_forward(r->relay, &in->from->remote, channel, in->len,
+	err = hp_relay_forward(r->relay, &in->from->remote, channel, 1, in->len,
 			       in->now_ns, &to);
 	if (!err) {
+		r->stats.relay.packets++;
+		r->stats.relay.bytes += in->len;
 		reply(r, to, in->buf, in->len);
 		return;
 	}
@@ -648,7 +650,7 @@ void hp_registry_stats(const struct hp_registry *r,
 		       struct hp_registry_stats *out)
 {
 	*out = r->stats;
-	hp_relay_stats(r->relay, &out->relay);
+	out->relay.channels = hp_relay_channels(r->relay);
 }
 
 const char *hp_registry_drop_name(enum hp_registry_drop why)

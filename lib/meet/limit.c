@@ -23,19 +23,46 @@ struct hp_limiter {
 	struct entry entry[];
 };
 
+/* When a bucket that would be full at @full_ns is full again after @n units are
+ * taken; 0: there are fewer.
+ */
+static uint64_t taken(uint64_t full_ns, const struct hp_rate *rate, uint32_t n,
+		      uint64_t now_ns)
+{
+	uint64_t from = full_ns > now_ns ? full_ns : now_ns;
+	uint64_t full = from + n * HP_S / rate->per_s;
+
+	return full > now_ns + rate->burst * HP_S / rate->per_s ? 0 : full;
+}
+
 bool hp_bucket_take(struct hp_bucket *b, const struct hp_rate *rate, uint32_t n,
 		    uint64_t now_ns)
 {
-	uint64_t from, full;
+	uint64_t full;
 
 	if (!rate->per_s)
 		return true;
-	from = b->full_ns > now_ns ? b->full_ns : now_ns;
-	full = from + n * HP_S / rate->per_s;
-	if (full > now_ns + rate->burst * HP_S / rate->per_s)
-		return false;
-	b->full_ns = full;
-	return true;
+	full = taken(b->full_ns, rate, n, now_ns);
+	if (full)
+		b->full_ns = full;
+	return full;
+}
+
+bool hp_shared_bucket_take(struct hp_shared_bucket *b,
+			   const struct hp_rate *rate, uint32_t n,
+			   uint64_t now_ns)
+{
+	uint64_t was = atomic_load_explicit(&b->full_ns, memory_order_relaxed);
+	uint64_t full;
+
+	if (!rate->per_s)
+		return true;
+	do {
+		full = taken(was, rate, n, now_ns);
+	} while (full && !atomic_compare_exchange_weak_explicit(
+				 &b->full_ns, &was, full, memory_order_relaxed,
+				 memory_order_relaxed));
+	return full;
 }
 
 struct hp_limiter *hp_limiter_new(const struct hp_secret *key,

@@ -7,6 +7,7 @@
 #ifndef HP_MEET_LIMIT_H
 #define HP_MEET_LIMIT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,14 @@ struct hp_bucket {
 /* Takes @n units; false, and nothing taken, when there are fewer. */
 bool hp_bucket_take(struct hp_bucket *b, const struct hp_rate *rate, uint32_t n,
 		    uint64_t now_ns);
+
+/* The same of a bucket that several threads take from. */
+struct hp_shared_bucket {
+	_Atomic uint64_t full_ns;
+};
+bool hp_shared_bucket_take(struct hp_shared_bucket *b,
+			   const struct hp_rate *rate, uint32_t n,
+			   uint64_t now_ns);
 
 /* The source that @addr counts as, an IPv4 address or an IPv6 /64, as a hash
  * under @key: hidden from the sources, so that none can choose its place in a

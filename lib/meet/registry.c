@@ -35,6 +35,8 @@ struct hp_registry *hp_registry_new(const struct hp_registry_config *cfg)
 		.rate = cfg->relay_rate,
 		.max = cfg->relay ? 4 * cfg->max_nodes : 0,
 		.max_per_end = CHANNELS_PER_NODE,
+		.wait = cfg->ops->wait,
+		.ctx = cfg->ctx,
 	};
 	struct hp_registry *r = calloc(1, sizeof(*r));
 
@@ -179,6 +181,11 @@ bool rg_allowed(const struct hp_registry *r, const uint8_t id[HP_KEY_LEN])
 		return true;
 	return r->n_allow && bsearch(id, r->allow, r->n_allow,
 				     sizeof(r->allow[0]), public_cmp);
+}
+
+struct hp_relay *hp_registry_relay(struct hp_registry *r)
+{
+	return r->relay;
 }
 
 enum hp_err hp_registry_allow(struct hp_registry *r,

@@ -2,7 +2,8 @@
 /*
  * The rendezvous server without its sockets: who is registered, introductions,
  * lists, and (through meet/relay.h) channels; STUN on the side. Datagrams and
- * now_ns in, datagrams out; everything is in memory and bounded. One thread.
+ * now_ns in, datagrams out; everything is in memory and bounded. One thread;
+ * others may forward relayed datagrams meanwhile, see hp_registry_relay().
  *
  * Nothing is stored for an address that has not echoed a cookie, and no answer
  * is longer than what it answers, but STUN's, which RFC 8489 makes up to
@@ -62,7 +63,7 @@ enum hp_registry_drop {
  * @moves:        sessions that went on from another address
  * @expired:      sessions that ended without goodbye
  * @nodes, @networks: now
- * @relay:        see struct hp_relay_stats
+ * @relay:        see struct hp_relay_stats; forwarded by hp_registry_rx()
  */
 struct hp_registry_stats {
 	uint64_t rx;
@@ -86,6 +87,10 @@ struct hp_registry_ops {
 	 */
 	void (*send)(void *ctx, const struct hp_path *to, const uint8_t *buf,
 		     size_t len);
+	/* Waits for the threads that forward by hp_registry_relay(), see
+	 * struct hp_relay_config; NULL: there are none.
+	 */
+	void (*wait)(void *ctx);
 };
 
 /**
@@ -149,6 +154,11 @@ void hp_registry_rx(struct hp_registry *r, const struct hp_path *from,
 		    const uint8_t *buf, size_t len, uint64_t now_ns);
 void hp_registry_tick(struct hp_registry *r, uint64_t now_ns);
 uint64_t hp_registry_deadline(const struct hp_registry *r);
+
+/* The channels, for hp_relay_forward() in any thread; lives as long as @r. What
+ * that refuses belongs into hp_registry_rx(), which answers.
+ */
+struct hp_relay *hp_registry_relay(struct hp_registry *r);
 
 void hp_registry_stats(const struct hp_registry *r,
 		       struct hp_registry_stats *out);

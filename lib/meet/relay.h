@@ -2,7 +2,8 @@
 /*
  * Relay channels, on the server: a channel joins two ends, a datagram from one
  * goes unchanged to the other. Knows no session: the registry makes the ends
- * and keeps their paths right. Forwarding allocates nothing.
+ * and says when one moves. Forwarding allocates nothing, takes no lock, and may
+ * be done by any number of threads while one thread does all the rest.
  */
 #ifndef HP_MEET_RELAY_H
 #define HP_MEET_RELAY_H
@@ -13,6 +14,7 @@
 #include "base/err.h"
 #include "base/path.h"
 #include "base/rng.h"
+#include "meet/limit.h"
 
 struct hp_relay;
 struct hp_relay_link;
@@ -26,7 +28,7 @@ struct hp_relay_link;
 
 /**
  * struct hp_relay_end - One who has channels; embedded in its owner
- * @path:  where it is heard and reached; kept by the owner
+ * @path:  where it is heard and reached; set by hp_relay_move() alone
  * @links: its channels; zero at first
  * @n:     how many
  */
@@ -42,14 +44,20 @@ struct hp_relay_end {
  *               limit
  * @max:         channels in all
  * @max_per_end: channels of one end
+ * @wait:        returns once no thread forwards any more that began to before
+ *               the call; NULL: there is one thread
+ * @ctx:         handed to @wait
  */
 struct hp_relay_config {
 	const struct hp_rng *rng;
 	uint32_t rate;
 	size_t max;
 	size_t max_per_end;
+	void (*wait)(void *ctx);
+	void *ctx;
 };
 
+/* @packets, @bytes: counted by who forwards */
 struct hp_relay_stats {
 	uint64_t packets;
 	uint64_t bytes;
@@ -65,24 +73,34 @@ void hp_relay_free(struct hp_relay *r);
  */
 uint32_t hp_relay_pair(struct hp_relay *r, struct hp_relay_end *a,
 		       struct hp_relay_end *b, uint64_t now_ns);
+/* @end is heard and reached by @path from now on; channels for which there is
+ * no memory end.
+ */
+void hp_relay_move(struct hp_relay *r, struct hp_relay_end *end,
+		   const struct hp_path *path);
 /* Ends all channels of @end. */
 void hp_relay_drop(struct hp_relay *r, struct hp_relay_end *end);
 
 /**
- * hp_relay_forward() - Where does a datagram go?
- * @from:    its source
- * @len:     its bytes
- * @to:      gets the path of the other end, valid until the end changes
+ * hp_relay_forward() - Where do these datagrams go?
+ * @from:    their source
+ * @n:       how many they are
+ * @len:     their bytes together, at most 64 KiB
+ * @to:      gets the path of the other end, valid as long as @wait of the
+ *           configuration waits for this thread
+ *
+ * Safe from any thread.
  *
  * Return: HP_OK; HP_ERR_UNKNOWN: no such channel; HP_ERR_DENIED: @from is
- *         neither end; HP_ERR_LIMIT: over the channel's rate.
+ *         neither end; HP_ERR_LIMIT: over the channel's rate, all together.
  */
 enum hp_err hp_relay_forward(struct hp_relay *r, const struct hp_addr *from,
-			     uint32_t channel, size_t len, uint64_t now_ns,
-			     const struct hp_path **to) HP_MUST_CHECK;
+			     uint32_t channel, size_t n, size_t len,
+			     uint64_t now_ns, const struct hp_path **to)
+	HP_MUST_CHECK;
 
 void hp_relay_tick(struct hp_relay *r, uint64_t now_ns);
 uint64_t hp_relay_deadline(const struct hp_relay *r);
-void hp_relay_stats(const struct hp_relay *r, struct hp_relay_stats *out);
+size_t hp_relay_channels(const struct hp_relay *r);
 
 #endif

@@ -162,8 +162,10 @@ static int set_options(int fd, int family, uint32_t mark)
 		       IPV6_PMTUDISC_DONT);
 }
 
-/* A bound socket, or -1 with errno. */
-static int bind_at(const struct hp_addr *at, uint32_t mark)
+/* A bound socket, or -1 with errno. @shared: others may be bound there too, if
+ * they are shared as well.
+ */
+static int bind_at(const struct hp_addr *at, uint32_t mark, bool shared)
 {
 	int family = at->family == HP_AF_4 ? AF_INET : AF_INET6;
 	struct sockaddr_storage ss;
@@ -174,6 +176,7 @@ static int bind_at(const struct hp_addr *at, uint32_t mark)
 	if (fd < 0)
 		return -1;
 	if (!set_options(fd, family, mark) &&
+	    !set_int(fd, SOL_SOCKET, SO_REUSEPORT, shared) &&
 	    !bind(fd, (struct sockaddr *)&ss, len))
 		return fd;
 	saved = errno;
@@ -186,7 +189,7 @@ static int bind_any(enum hp_family family, uint16_t port, uint32_t mark)
 {
 	const struct hp_addr any = { .family = family, .port = port };
 
-	return bind_at(&any, mark);
+	return bind_at(&any, mark, false);
 }
 
 static uint16_t bound_port(int fd)
@@ -245,13 +248,19 @@ enum hp_err hp_udp_open(struct hp_udp *u, uint16_t port, uint32_t mark,
 			    port, strerror(saved));
 }
 
+/* The first of several is shared after it was bound, so that an address which
+ * another program has is still found out.
+ */
 enum hp_err hp_udp_listen(struct hp_udp *u, const struct hp_addr *at,
-			  struct hp_fault *f)
+			  const struct hp_udp *beside, struct hp_fault *f)
 {
-	int fd = bind_at(at, 0);
 	char text[HP_ADDR_TEXT];
+	int fd = -1;
 
 	*u = HP_UDP_CLOSED;
+	if (!beside || !set_int(beside->fd4 >= 0 ? beside->fd4 : beside->fd6,
+				SOL_SOCKET, SO_REUSEPORT, 1))
+		fd = bind_at(at, 0, beside);
 	if (fd < 0 && errno == EADDRINUSE)
 		return hp_fault_set(f, HP_ERR_EXISTS,
 				    "end what listens there (`ss -lunp` shows "

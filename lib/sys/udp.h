@@ -48,11 +48,17 @@ struct hp_udp {
  */
 enum hp_err hp_udp_open(struct hp_udp *u, uint16_t port, uint32_t mark,
 			struct hp_fault *f) HP_MUST_CHECK;
-/* Binds one family at one address, for a server: the other descriptor stays
- * -1. HP_OK; HP_ERR_EXISTS when it is taken; HP_ERR_IO with errno.
+/**
+ * hp_udp_listen() - Bind one family at one address, for a server
+ * @u:      filled; the other descriptor stays -1
+ * @beside: NULL; or what listens there already: the kernel then spreads what
+ *          arrives over both, one sender's datagrams always to the same
+ *
+ * Return: HP_OK; HP_ERR_EXISTS when it is taken; HP_ERR_IO with errno.
  */
 enum hp_err hp_udp_listen(struct hp_udp *u, const struct hp_addr *at,
-			  struct hp_fault *f) HP_MUST_CHECK;
+			  const struct hp_udp *beside, struct hp_fault *f)
+	HP_MUST_CHECK;
 void hp_udp_close(struct hp_udp *u);
 /* Joins datagrams that arrive (UDP_GRO), or not. HP_ERR_IO with errno when a
  * socket refuses.

@@ -17,9 +17,9 @@
 
 #include "base/err.h"
 #include "base/key.h"
+#include "base/retire.h"
 #include "wg/aead.h"
 #include "wg/replay.h"
-#include "base/retire.h"
 
 struct hp_fib_peer;
 struct hp_pkt;

@@ -345,15 +345,43 @@ static void a_server_listens_at_one_address_alone(void **state)
 	struct hp_fault f;
 
 	(void)state;
-	assert_int_equal(hp_udp_listen(&a, &at, &f), HP_OK);
+	assert_int_equal(hp_udp_listen(&a, &at, NULL, &f), HP_OK);
 	assert_int_equal(a.fd6, -1);
 	same.port = a.port;
-	assert_int_equal(hp_udp_listen(&b, &same, &f), HP_ERR_EXISTS);
+	assert_int_equal(hp_udp_listen(&b, &same, NULL, &f), HP_ERR_EXISTS);
 	assert_non_null(strstr(f.cause, "127.0.0.9"));
 	same = hp_addr4(192, 0, 2, 77, 0);
-	assert_int_equal(hp_udp_listen(&b, &same, &f), HP_ERR_IO);
+	assert_int_equal(hp_udp_listen(&b, &same, NULL, &f), HP_ERR_IO);
 	assert_int_equal(b.fd4, -1);
 	hp_udp_close(&a);
+}
+
+static void a_server_may_listen_several_times_at_one_address(void **state)
+{
+	const struct hp_addr any = hp_addr4(127, 0, 0, 9, 0);
+	struct hp_udp a, b, c, sender;
+	struct hp_addr at = any;
+	struct hp_path path = { 0 };
+	size_t got;
+
+	(void)state;
+	assert_int_equal(hp_udp_listen(&a, &any, NULL, NULL), HP_OK);
+	at.port = a.port;
+	assert_int_equal(hp_udp_listen(&b, &at, &a, NULL), HP_OK);
+	/* Who is not told of the first one still finds it taken. */
+	assert_int_equal(hp_udp_listen(&c, &at, NULL, NULL), HP_ERR_EXISTS);
+	path.remote = at;
+	for (int i = 0; i < 32; i++) {
+		assert_int_equal(hp_udp_open(&sender, 0, 0, NULL), HP_OK);
+		assert_int_equal(hp_udp_send(&sender, &path, 0, "x", 1),
+				 HP_OK);
+		hp_udp_close(&sender);
+	}
+	got = receive(a.fd4, SLOT);
+	assert_in_range(got, 1, 31);
+	assert_int_equal(got + receive(b.fd4, SLOT), 32);
+	hp_udp_close(&a);
+	hp_udp_close(&b);
 }
 
 int main(void)
@@ -371,6 +399,8 @@ int main(void)
 		cmocka_unit_test(nobody_listening_fails_no_later_send),
 		cmocka_unit_test(ipv6_goes_both_ways_where_there_is_ipv6),
 		cmocka_unit_test(a_server_listens_at_one_address_alone),
+		cmocka_unit_test(
+			a_server_may_listen_several_times_at_one_address),
 		cmocka_unit_test(
 			addresses_survive_the_way_to_the_system_and_back),
 	};
