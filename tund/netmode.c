@@ -369,6 +369,11 @@ static const char *fixed_changed(const struct hp_store *was,
 		return "Cipher";
 	if (was->iface.engine != is->iface.engine)
 		return "Crypto";
+	if (memcmp(&was->iface.interfaces, &is->iface.interfaces,
+		   sizeof(is->iface.interfaces)) ||
+	    memcmp(&was->iface.exclude, &is->iface.exclude,
+		   sizeof(is->iface.exclude)))
+		return "Interfaces or Exclude";
 	if (strcmp(was->iface.owner, is->iface.owner) ||
 	    strcmp(was->iface.group, is->iface.group))
 		return "ControlOwner or ControlGroup";
@@ -597,6 +602,8 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 		.identity = &s->id,
 		.root = s->has_root ? &s->root : NULL,
 		.n_servers = s->net.n_servers,
+		.interfaces = s->iface.interfaces,
+		.exclude = s->iface.exclude,
 		.methods = s->iface.methods,
 		.mtu = s->iface.mtu,
 		.cipher = s->iface.cipher,

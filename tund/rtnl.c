@@ -17,7 +17,8 @@
 		RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
 #define REQUEST_LEN 512
 #define REPLY_LEN 32768
-#define LINKS_MAX 256
+/* Interfaces with a default route that are told from others. */
+#define GATEWAYS_MAX 8
 
 struct rtnl {
 	struct mnl_socket *ask;
@@ -72,6 +73,19 @@ static struct nlmsghdr *request(struct rtnl *r, void *buf, uint16_t type,
 	return h;
 }
 
+/* A dump during which something changed is marked so, and libmnl takes that
+ * for a failure. On a host with many interfaces there may be no other dump;
+ * the change itself is told by the watching socket, and looked at then.
+ */
+static void forgive_changes(void *buf, size_t len)
+{
+	struct nlmsghdr *h = buf;
+	int left = (int)len;
+
+	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+		h->nlmsg_flags &= (uint16_t)~NLM_F_DUMP_INTR;
+}
+
 /* Sends @h and runs @each over the answer. 0, or -1 with errno. */
 static int talk(struct rtnl *r, const struct nlmsghdr *h, mnl_cb_t each,
 		void *ctx)
@@ -86,6 +100,7 @@ static int talk(struct rtnl *r, const struct nlmsghdr *h, mnl_cb_t each,
 		n = mnl_socket_recvfrom(r->ask, r->reply, sizeof(r->reply));
 		if (n < 0)
 			return -1;
+		forgive_changes(r->reply, (size_t)n);
 		run = mnl_cb_run(r->reply, (size_t)n, h->nlmsg_seq, port, each,
 				 ctx);
 	}
@@ -279,20 +294,54 @@ struct link {
 	bool loopback;
 };
 
+/* @link: sorted by index once all are there. */
 struct dump {
-	struct link link[LINKS_MAX];
+	struct link *link;
 	size_t n_links;
+	size_t cap_links;
+	unsigned int gateway[GATEWAYS_MAX];
+	size_t n_gateways;
 	struct rtnl_survey *out;
 };
 
-static struct link *link_by(struct dump *d, unsigned int index)
+/* Room for one more of @size at @list; false: no memory. */
+static bool grow(void **list, size_t n, size_t *cap, size_t size)
 {
-	size_t i;
+	size_t more = *cap ? 2 * *cap : 32;
+	void *grown;
 
-	for (i = 0; i < d->n_links; i++)
-		if (d->link[i].index == index)
-			return &d->link[i];
-	return NULL;
+	if (n < *cap)
+		return true;
+	grown = reallocarray(*list, more, size);
+	if (!grown)
+		return false;
+	*list = grown;
+	*cap = more;
+	return true;
+}
+
+static int link_cmp(const void *a, const void *b)
+{
+	unsigned int x = ((const struct link *)a)->index;
+	unsigned int y = ((const struct link *)b)->index;
+
+	return (x > y) - (x < y);
+}
+
+static const struct link *link_by(const struct dump *d, unsigned int index)
+{
+	const struct link key = { .index = index };
+
+	return d->n_links ? bsearch(&key, d->link, d->n_links, sizeof(key),
+				    link_cmp) : NULL;
+}
+
+static bool is_gateway(const struct dump *d, unsigned int index)
+{
+	for (size_t i = 0; i < d->n_gateways; i++)
+		if (d->gateway[i] == index)
+			return true;
+	return false;
 }
 
 static void copy_text(char *out, size_t cap, const struct nlattr *a)
@@ -308,8 +357,10 @@ static int each_link(const struct nlmsghdr *h, void *ctx)
 	struct dump *d = ctx;
 	struct link *l;
 
-	if (h->nlmsg_type != RTM_NEWLINK || d->n_links == LINKS_MAX)
+	if (h->nlmsg_type != RTM_NEWLINK)
 		return MNL_CB_OK;
+	if (!grow((void **)&d->link, d->n_links, &d->cap_links, sizeof(*l)))
+		return MNL_CB_ERROR;
 	l = &d->link[d->n_links++];
 	*l = (struct link){
 		.index = (unsigned int)m->ifi_index,
@@ -354,6 +405,32 @@ static void digest_route(uint8_t digest[16], const struct rtmsg *m,
 	hp_blake2b(digest, 16, NULL, piece, n);
 }
 
+static void note_gateway(struct dump *d, unsigned int index)
+{
+	if (d->n_gateways < GATEWAYS_MAX && !is_gateway(d, index))
+		d->gateway[d->n_gateways++] = index;
+}
+
+static void note_default(struct dump *d, const struct rtmsg *m,
+			 const struct nlattr *const tb[RTA_MAX + 1])
+{
+	const struct rtnexthop *hop;
+	int left;
+
+	if (m->rtm_dst_len || m->rtm_table != RT_TABLE_MAIN)
+		return;
+	if (tb[RTA_OIF])
+		note_gateway(d, mnl_attr_get_u32(tb[RTA_OIF]));
+	if (!tb[RTA_MULTIPATH])
+		return;
+	hop = mnl_attr_get_payload(tb[RTA_MULTIPATH]);
+	left = mnl_attr_get_payload_len(tb[RTA_MULTIPATH]);
+	for (; RTNH_OK(hop, left); hop = RTNH_NEXT(hop)) {
+		note_gateway(d, (unsigned int)hop->rtnh_ifindex);
+		left -= RTNH_ALIGN(hop->rtnh_len);
+	}
+}
+
 static int each_route(const struct nlmsghdr *h, void *ctx)
 {
 	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
@@ -371,6 +448,7 @@ static int each_route(const struct nlmsghdr *h, void *ctx)
 	    m->rtm_dst_len)
 		return MNL_CB_OK;
 	digest_route(d->out->routes, m, tb);
+	note_default(d, m, tb);
 	return MNL_CB_OK;
 }
 
@@ -386,10 +464,11 @@ static int each_addr(const struct nlmsghdr *h, void *ctx)
 	const struct nlattr *a, *ip = NULL;
 	uint32_t flags = m->ifa_flags;
 	struct dump *d = ctx;
-	struct link *l = link_by(d, m->ifa_index);
+	const struct link *l = link_by(d, m->ifa_index);
+	struct rtnl_survey *s = d->out;
 	struct rtnl_ifaddr *out;
 
-	if (h->nlmsg_type != RTM_NEWADDR || !l || d->out->n == RTNL_ADDRS_MAX ||
+	if (h->nlmsg_type != RTM_NEWADDR || !l ||
 	    (m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
 		return MNL_CB_OK;
 	mnl_attr_for_each(a, h, sizeof(*m)) {
@@ -403,7 +482,9 @@ static int each_addr(const struct nlmsghdr *h, void *ctx)
 	if (!ip || mnl_attr_get_payload_len(ip) !=
 			   (m->ifa_family == AF_INET ? 4 : 16))
 		return MNL_CB_OK;
-	out = &d->out->addr[d->out->n++];
+	if (!grow((void **)&s->addr, s->n, &s->cap, sizeof(*out)))
+		return MNL_CB_ERROR;
+	out = &s->addr[s->n++];
 	*out = (struct rtnl_ifaddr){
 		.addr = hp_addr_of(m->ifa_family == AF_INET ? HP_AF_4 : HP_AF_6,
 				   mnl_attr_get_payload(ip), 0),
@@ -414,6 +495,7 @@ static int each_addr(const struct nlmsghdr *h, void *ctx)
 		.usable = flags_usable(flags),
 		.temporary = m->ifa_family == AF_INET6 &&
 			     (flags & IFA_F_TEMPORARY),
+		.gateway = is_gateway(d, l->index),
 	};
 	memcpy(out->name, l->name, sizeof(out->name));
 	memcpy(out->kind, l->kind, sizeof(out->kind));
@@ -430,29 +512,50 @@ static int dump(struct rtnl *r, uint16_t type, uint8_t family, size_t body,
 
 	/* Each of the three bodies begins with the family. */
 	*(uint8_t *)mnl_nlmsg_put_extra_header(h, body) = family;
+	if (type == RTM_GETLINK)
+		mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	return talk(r, h, each, d);
+}
+
+static int dump_all(struct rtnl *r, struct dump *d)
+{
+	if (dump(r, RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg),
+		 each_link, d))
+		return -1;
+	if (d->n_links)
+		qsort(d->link, d->n_links, sizeof(*d->link), link_cmp);
+	if (dump(r, RTM_GETROUTE, AF_INET, sizeof(struct rtmsg), each_route,
+		 d) ||
+	    dump(r, RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg), each_route,
+		 d))
+		return -1;
+	return dump(r, RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg),
+		    each_addr, d);
 }
 
 enum hp_err rtnl_survey(struct rtnl *r, struct rtnl_survey *out)
 {
-	struct dump *d = calloc(1, sizeof(*d));
-	enum hp_err err = HP_ERR_IO;
+	struct dump d = { .out = out };
+	int failed;
 
-	if (!d)
-		return HP_ERR_NOMEM;
-	memset(out, 0, sizeof(*out));
-	d->out = out;
-	if (!dump(r, RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg),
-		  each_link, d) &&
-	    !dump(r, RTM_GETROUTE, AF_INET, sizeof(struct rtmsg), each_route,
-		  d) &&
-	    !dump(r, RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg), each_route,
-		  d) &&
-	    !dump(r, RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg),
-		  each_addr, d))
-		err = HP_OK;
-	free(d);
-	return err;
+	out->n = 0;
+	memset(out->routes, 0, sizeof(out->routes));
+	failed = dump_all(r, &d);
+	free(d.link);
+	return failed ? HP_ERR_IO : HP_OK;
+}
+
+void rtnl_survey_free(struct rtnl_survey *s)
+{
+	free(s->addr);
+	*s = (struct rtnl_survey){ 0 };
+}
+
+bool rtnl_survey_eq(const struct rtnl_survey *a, const struct rtnl_survey *b)
+{
+	return a->n == b->n &&
+	       !memcmp(a->routes, b->routes, sizeof(a->routes)) &&
+	       (!a->n || !memcmp(a->addr, b->addr, a->n * sizeof(*a->addr)));
 }
 
 int rtnl_watch_fd(const struct rtnl *r)

@@ -42,9 +42,6 @@ enum hp_err rtnl_route_del(struct rtnl *r, unsigned int index,
 			   const struct hp_prefix *dst, struct hp_fault *f)
 	HP_MUST_CHECK;
 
-/* Most addresses of a host that are looked at. */
-#define RTNL_ADDRS_MAX 64
-
 /**
  * struct rtnl_ifaddr - One address of this host
  * @addr:    port 0; scope set when it is link-local
@@ -57,6 +54,7 @@ enum hp_err rtnl_route_del(struct rtnl *r, unsigned int index,
  * @loopback: the interface is
  * @usable:  not tentative, not deprecated, no duplicate found
  * @temporary: an IPv6 privacy address (RFC 8981)
+ * @gateway: a default route leaves by the interface
  */
 struct rtnl_ifaddr {
 	struct hp_addr addr;
@@ -68,23 +66,38 @@ struct rtnl_ifaddr {
 	bool loopback;
 	bool usable;
 	bool temporary;
+	bool gateway;
+	uint8_t zero[3];
 };
 
-_Static_assert(sizeof(struct rtnl_ifaddr) == 68, "no padding: may be compared");
+_Static_assert(sizeof(struct rtnl_ifaddr) == 72, "no padding: may be compared");
 
 /**
  * struct rtnl_survey - How this host is connected
- * @addr/@n: its addresses; those beyond RTNL_ADDRS_MAX are left out
+ * @addr/@n: its addresses; room for @cap
  * @routes:  a digest of all routes with a gateway: equal when they are
  */
 struct rtnl_survey {
-	struct rtnl_ifaddr addr[RTNL_ADDRS_MAX];
+	struct rtnl_ifaddr *addr;
 	size_t n;
+	size_t cap;
 	uint8_t routes[16];
 };
 
+/**
+ * rtnl_survey() - Look at all of it
+ * @out: zeroed, or of an earlier survey, whose room is used again; end with
+ *       rtnl_survey_free()
+ *
+ * What changes meanwhile is seen or not; either way rtnl_watch_fd() tells of
+ * it afterwards.
+ *
+ * Return: HP_OK; HP_ERR_IO.
+ */
 enum hp_err rtnl_survey(struct rtnl *r, struct rtnl_survey *out)
 	HP_MUST_CHECK;
+void rtnl_survey_free(struct rtnl_survey *s);
+bool rtnl_survey_eq(const struct rtnl_survey *a, const struct rtnl_survey *b);
 
 /* A descriptor that becomes readable when links, addresses or routes changed;
  * -1 when the kernel gives none.

@@ -28,6 +28,16 @@ struct hp_candidate {
 	enum hp_candidate_kind kind;
 };
 
+/* Longest pattern for interface names, with its NUL, and most of them. */
+#define HP_IFPATTERN 32
+#define HP_IFPATTERNS_MAX 32
+
+/* Shell patterns for names of interfaces. */
+struct hp_ifpatterns {
+	unsigned int n;
+	char text[HP_IFPATTERNS_MAX][HP_IFPATTERN];
+};
+
 /* What a node may do to reach a peer, as a set of bits. */
 enum hp_method {
 	HP_METHOD_HOST = 1,	  /* host candidates */

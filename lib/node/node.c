@@ -50,12 +50,37 @@ void hp_node_send(struct hp_node *n, const struct hp_path *path, int ttl,
 		n->cfg.ops.send(n->cfg.ctx, path, ttl, pkt.data, pkt.len);
 }
 
+static int ifaddr_cmp(const void *a, const void *b)
+{
+	const struct hp_addr *x = &((const struct hp_ifaddr *)a)->addr;
+	const struct hp_addr *y = &((const struct hp_ifaddr *)b)->addr;
+	int d = (x->family > y->family) - (x->family < y->family);
+
+	return d ? d : memcmp(x->ip, y->ip, sizeof(x->ip));
+}
+
+/* Asked for each peer, on hosts that may have thousands of addresses. */
 static bool own_address(const struct hp_node *n, const struct hp_addr *a)
 {
-	for (size_t i = 0; i < n->n_ifaddrs; i++)
-		if (hp_addr_same_ip(&n->ifaddrs[i].addr, a))
-			return true;
-	return false;
+	const struct hp_ifaddr key = { .addr = *a };
+
+	return n->n_ifaddrs && bsearch(&key, n->ifaddrs, n->n_ifaddrs,
+				       sizeof(key), ifaddr_cmp);
+}
+
+static size_t gather_hosts(const struct hp_node *n,
+			   struct hp_candidate out[HP_CANDIDATES_HOST_MAX])
+{
+	const struct hp_ifrules rules = {
+		.overlay = n->overlay,
+		.n_overlay = NODE_OVERLAYS,
+		.only = &n->cfg.interfaces,
+		.never = &n->cfg.exclude,
+		.methods = n->cfg.methods,
+	};
+
+	return hp_candidates_gather(n->ifaddrs, n->n_ifaddrs, &rules, n->port,
+				    out);
 }
 
 enum hp_mapping hp_server_mapping(const struct hp_node *n, const struct server *s)
@@ -111,9 +136,7 @@ void hp_node_record(struct hp_node *n, struct hp_record *rec)
 static size_t gather(const struct hp_node *n,
 		     struct hp_candidate out[HP_CANDIDATES_MAX])
 {
-	size_t count = hp_candidates_gather(n->ifaddrs, n->n_ifaddrs,
-					    n->overlay, NODE_OVERLAYS, n->port,
-					    n->cfg.methods, out);
+	size_t count = gather_hosts(n, out);
 
 	for (unsigned int i = 0; i < n->n_servers; i++)
 		for (unsigned int f = 0; f < 2; f++) {
@@ -400,33 +423,33 @@ void hp_node_network_changed(struct hp_node *n, uint64_t now_ns)
 	poke_all(n);
 }
 
-void hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
+bool hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
 			    size_t n_addrs, uint64_t now_ns)
 {
 	struct hp_candidate cand[HP_CANDIDATES_HOST_MAX];
 	struct hp_candidate was[HP_CANDIDATES_HOST_MAX];
 	struct hp_ifaddr *copy = calloc(n_addrs ? n_addrs : 1, sizeof(*copy));
-	size_t n_was;
-	size_t n_is;
+	size_t n_was, n_is;
 
 	if (!copy)
-		return; /* the next change comes by */
+		return false; /* the next change comes by */
 	n->now_ns = now_ns;
-	n_was = hp_candidates_gather(n->ifaddrs, n->n_ifaddrs, n->overlay,
-				     NODE_OVERLAYS, n->port, n->cfg.methods, was);
-	if (n_addrs)
+	n_was = gather_hosts(n, was);
+	if (n_addrs) {
 		memcpy(copy, addrs, n_addrs * sizeof(*copy));
+		qsort(copy, n_addrs, sizeof(*copy), ifaddr_cmp);
+	}
 	free(n->ifaddrs);
 	n->ifaddrs = copy;
 	n->n_ifaddrs = n_addrs;
-	n_is = hp_candidates_gather(copy, n_addrs, n->overlay, NODE_OVERLAYS,
-				    n->port, n->cfg.methods, cand);
+	n_is = gather_hosts(n, cand);
 	if (!n->started ||
 	    (n_is == n_was && !memcmp(cand, was, n_is * sizeof(cand[0]))))
-		return;
+		return false;
 	/* How servers see us may be as it was: they tell only what changed. */
 	hp_node_publish(n, false);
 	hp_node_network_changed(n, now_ns);
+	return true;
 }
 
 void hp_node_set_server(struct hp_node *n, unsigned int server,

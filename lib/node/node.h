@@ -138,6 +138,8 @@ struct hp_node_server {
  * @root:      root key seed, on its holder; NULL elsewhere (copied)
  * @purpose:   NULL for the tunnel; "echo" registers beside the daemon
  * @low_ttl:   hops of the opening volley; 0: the default
+ * @interfaces: those whose addresses are candidates, see struct hp_ifrules
+ * @exclude:   those whose are not
  * @methods:   enum hp_method, those that may be used; 0: all
  * @mtu:       inner MTU, bytes
  * @engine:    library for the ciphers
@@ -153,6 +155,8 @@ struct hp_node_config {
 	struct hp_node_server servers[HP_SERVERS_MAX];
 	unsigned int n_servers;
 	unsigned int low_ttl;
+	struct hp_ifpatterns interfaces;
+	struct hp_ifpatterns exclude;
 	uint32_t methods;
 	uint32_t mtu;
 	enum hp_aead_engine engine;
@@ -185,10 +189,12 @@ void hp_node_bye(struct hp_node *n, uint64_t now_ns);
 /* The wall clock, for dates in certificates; call it now and then. */
 void hp_node_set_wall(struct hp_node *n, uint64_t wall_s, uint64_t now_ns);
 /* The host's interface addresses (all of them; the engine picks). Call before
- * hp_node_start() and at each change: candidates are announced anew and paths
- * tried at once.
+ * hp_node_start() and at each change: when our candidates change, they are
+ * announced anew and paths tried at once.
+ *
+ * Return: whether they did, after hp_node_start().
  */
-void hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
+bool hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
 			    size_t n_addrs, uint64_t now_ns);
 /* The machine slept, or the network changed in a way the addresses do not
  * show: refresh registrations and try all paths at once.

@@ -2,6 +2,7 @@
 #include "punch/candidates.h"
 
 #include <ctype.h>
+#include <fnmatch.h>
 #include <string.h>
 
 /* Interfaces known by name, as a prefix; their kind tells where it is given. */
@@ -84,14 +85,34 @@ const char *hp_ifaddr_verdict_text(enum hp_ifaddr_verdict v)
 		return "inside a tunnel of our own";
 	case HP_IFADDR_UNUSABLE:
 		return "the address is deprecated or not ready";
+	case HP_IFADDR_EXCLUDED:
+		return "the interface is excluded (Exclude)";
+	case HP_IFADDR_UNLISTED:
+		return "others are listed (Interfaces)";
 	}
 	return "unknown";
 }
 
-enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
-				       const struct hp_prefix *overlay,
-				       size_t n_overlay)
+static bool matches(const struct hp_ifpatterns *list, const char *name)
 {
+	for (unsigned int i = 0; list && i < list->n; i++)
+		if (!fnmatch(list->text[i], name, 0))
+			return true;
+	return false;
+}
+
+static bool is_container(const struct hp_ifaddr *a)
+{
+	return is_container_bridge(a->name) ||
+	       has_prefix(a->name, container_names,
+			  sizeof(container_names) / sizeof(*container_names));
+}
+
+enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
+				       const struct hp_ifrules *rules)
+{
+	bool listed = rules->only && rules->only->n;
+
 	if (!(a->flags & HP_IF_UP))
 		return HP_IFADDR_DOWN;
 	if (a->flags & HP_IF_LOOPBACK ||
@@ -103,14 +124,16 @@ enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
 	    has_prefix(a->name, tunnel_names,
 		       sizeof(tunnel_names) / sizeof(*tunnel_names)))
 		return HP_IFADDR_TUNNEL;
-	if (is_container_bridge(a->name) ||
-	    has_prefix(a->name, container_names,
-		       sizeof(container_names) / sizeof(*container_names)))
+	if (!listed && is_container(a))
 		return HP_IFADDR_CONTAINER;
-	if (in_any(&a->addr, overlay, n_overlay))
+	if (in_any(&a->addr, rules->overlay, rules->n_overlay))
 		return HP_IFADDR_OVERLAY;
 	if (a->flags & HP_IF_UNUSABLE)
 		return HP_IFADDR_UNUSABLE;
+	if (matches(rules->never, a->name))
+		return HP_IFADDR_EXCLUDED;
+	if (listed && !matches(rules->only, a->name))
+		return HP_IFADDR_UNLISTED;
 	return HP_IFADDR_OK;
 }
 
@@ -221,6 +244,7 @@ bool hp_candidates_add(struct hp_candidate list[HP_CANDIDATES_MAX], size_t *n,
 struct pick {
 	struct hp_candidate c;
 	bool temporary;
+	bool gateway;
 };
 
 static bool is_better_pick(const struct pick *a, const struct pick *b)
@@ -230,6 +254,8 @@ static bool is_better_pick(const struct pick *a, const struct pick *b)
 
 	if (pa != pb)
 		return pa > pb;
+	if (a->gateway != b->gateway)
+		return a->gateway;
 	if (a->temporary != b->temporary)
 		return a->temporary;
 	return hp_addr_cmp(&a->c.addr, &b->c.addr) < 0;
@@ -289,8 +315,7 @@ static size_t add_pick(struct pick *picks, size_t n, const struct pick *p)
 }
 
 size_t hp_candidates_gather(const struct hp_ifaddr *addrs, size_t n,
-			    const struct hp_prefix *overlay, size_t n_overlay,
-			    uint16_t port, uint32_t methods,
+			    const struct hp_ifrules *rules, uint16_t port,
 			    struct hp_candidate out[HP_CANDIDATES_HOST_MAX])
 {
 	struct pick picks[HP_CANDIDATES_HOST_MAX + 1];
@@ -300,11 +325,11 @@ size_t hp_candidates_gather(const struct hp_ifaddr *addrs, size_t n,
 		struct pick p = {
 			.c = { .addr = addrs[i].addr, .kind = HP_CAND_HOST },
 			.temporary = addrs[i].flags & HP_IF_TEMPORARY,
+			.gateway = addrs[i].flags & HP_IF_GATEWAY,
 		};
 
-		if (!hp_candidate_allowed(&p.c, methods) ||
-		    hp_ifaddr_judge(&addrs[i], overlay, n_overlay) !=
-			    HP_IFADDR_OK)
+		if (!hp_candidate_allowed(&p.c, rules->methods) ||
+		    hp_ifaddr_judge(&addrs[i], rules) != HP_IFADDR_OK)
 			continue;
 		p.c.addr.port = port;
 		p.c.addr.scope = 0;

@@ -39,6 +39,10 @@
  */
 #define HP_IF_UNUSABLE 0x08u
 #define HP_IF_TEMPORARY 0x10u
+/* ... A default route leaves by the interface: its addresses are those by which
+ * others can reach us, among the many that a host may have.
+ */
+#define HP_IF_GATEWAY 0x20u
 
 /**
  * struct hp_ifaddr - An address of an interface of this host
@@ -64,29 +68,40 @@ enum hp_ifaddr_verdict {
 	HP_IFADDR_CONTAINER,	/* a bridge or link of containers or guests */
 	HP_IFADDR_OVERLAY,	/* within a subnet that a tunnel of ours has */
 	HP_IFADDR_UNUSABLE,	/* deprecated, tentative or duplicate */
+	HP_IFADDR_EXCLUDED,	/* the user excluded the interface */
+	HP_IFADDR_UNLISTED,	/* the user listed others */
+};
+
+/**
+ * struct hp_ifrules - What decides beside the address itself (all borrowed)
+ * @overlay: @n_overlay subnets inside our tunnels: what is in them never is one
+ * @only:    NULL or empty: every interface; else those whose name matches, be
+ *           they bridges of containers by name
+ * @never:   NULL or empty: none; these are not, whatever @only says
+ * @methods: enum hp_method, those that may be used
+ */
+struct hp_ifrules {
+	const struct hp_prefix *overlay;
+	size_t n_overlay;
+	const struct hp_ifpatterns *only;
+	const struct hp_ifpatterns *never;
+	uint32_t methods;
 };
 
 /* One phrase for each; never NULL. */
 const char *hp_ifaddr_verdict_text(enum hp_ifaddr_verdict v);
 
-/**
- * hp_ifaddr_judge() - Whether one interface address may be a candidate
- * @a:         the address (borrowed)
- * @overlay:   subnets inside our tunnels: what is in them never is (borrowed)
- * @n_overlay: how many
- *
- * Return: the first verdict that applies.
+/* Whether one interface address may be a candidate: the first verdict that
+ * applies.
  */
 enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
-				       const struct hp_prefix *overlay,
-				       size_t n_overlay);
+				       const struct hp_ifrules *rules);
 
 /**
  * hp_candidates_gather() - The host candidates
  * @addrs:   all addresses of the host, in any order (borrowed)
- * @overlay: as in hp_ifaddr_judge()
+ * @rules:   as in hp_ifaddr_judge()
  * @port:    our UDP port
- * @methods: enum hp_method, those that may be used
  * @out:     gets at most HP_CANDIDATES_HOST_MAX, each address once, by falling
  *           priority; of IPv6 at most HP_CANDIDATES_HOST6_MAX, and
  *           HP_CANDIDATES_PER_PREFIX6 a prefix
@@ -97,8 +112,7 @@ enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
  * Return: how many were written.
  */
 size_t hp_candidates_gather(const struct hp_ifaddr *addrs, size_t n,
-			    const struct hp_prefix *overlay, size_t n_overlay,
-			    uint16_t port, uint32_t methods,
+			    const struct hp_ifrules *rules, uint16_t port,
 			    struct hp_candidate out[HP_CANDIDATES_HOST_MAX]);
 
 /**

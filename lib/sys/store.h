@@ -78,6 +78,8 @@ struct hp_iface {
 	uint32_t methods;     /* enum hp_method */
 	enum hp_cipher_policy cipher;
 	enum hp_aead_engine engine;
+	struct hp_ifpatterns interfaces;
+	struct hp_ifpatterns exclude;
 	char owner[HP_STORE_USER];
 	char group[HP_STORE_USER];
 };

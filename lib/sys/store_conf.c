@@ -113,6 +113,38 @@ SETTER(offload)
 	return hp_value_bool(v, &r->store->iface.offload, f);
 }
 
+static enum hp_err pattern_set(const char *v, struct hp_ifpatterns *out,
+			       struct hp_fault *f)
+{
+	size_t len = strlen(v);
+
+	if (len >= HP_IFPATTERN || strcspn(v, " \t/") != len)
+		return hp_fault_set(f, HP_ERR_FORMAT,
+				    "write names as ip link shows them; * and "
+				    "? and [] stand for characters",
+				    "\"%.40s\" matches no interface", v);
+	if (out->n == HP_IFPATTERNS_MAX)
+		return hp_fault_set(f, HP_ERR_FULL, "join some by patterns",
+				    "more than %d patterns",
+				    HP_IFPATTERNS_MAX);
+	memcpy(out->text[out->n++], v, len + 1);
+	return HP_OK;
+}
+
+SETTER(interfaces)
+{
+	struct reading *r = ctx;
+
+	return pattern_set(v, &r->store->iface.interfaces, f);
+}
+
+SETTER(exclude)
+{
+	struct reading *r = ctx;
+
+	return pattern_set(v, &r->store->iface.exclude, f);
+}
+
 static enum hp_err method_unknown(const char *v, struct hp_fault *f)
 {
 	const char *names[HP_METHODS + 1] = { "all" };
@@ -339,6 +371,8 @@ static const struct hp_conf_key interface_keys[] = {
 	{ .name = "Device", .set = device },
 	{ .name = "MTU", .set = mtu },
 	{ .name = "Offload", .set = offload },
+	{ .name = "Interfaces", .set = interfaces, .many = true },
+	{ .name = "Exclude", .set = exclude, .many = true },
 	{ .name = "Methods", .set = methods, .many = true },
 	{ .name = "Cipher", .set = cipher },
 	{ .name = "Crypto", .set = crypto },

@@ -13,6 +13,11 @@
 #include "punch/candidates.h"
 
 #define PORT 4242
+static const struct hp_ifrules all = { .methods = HP_METHODS_ALL };
+static const struct hp_ifrules no6 = {
+	.methods = HP_METHODS_ALL & ~(uint32_t)HP_METHOD_IPV6,
+};
+
 #define N(a) (sizeof(a) / sizeof(*(a)))
 
 static struct hp_addr addr(const char *text)
@@ -95,20 +100,22 @@ static void judge_knows_each_kind_of_interface(void **state)
 	};
 	struct hp_prefix overlay[] = { prefix("10.9.0.0/24"),
 				       prefix("fd99::/64") };
+	struct hp_ifrules rules = { .overlay = overlay, .n_overlay = 2,
+				    .methods = HP_METHODS_ALL };
 
 	(void)state;
 	for (size_t i = 0; i < N(rows); i++) {
 		struct hp_ifaddr a = ifaddr(rows[i].name, rows[i].flags,
 					    rows[i].addr);
-		enum hp_ifaddr_verdict v = hp_ifaddr_judge(&a, overlay, 2);
+		enum hp_ifaddr_verdict v = hp_ifaddr_judge(&a, &rules);
 		struct hp_candidate out[HP_CANDIDATES_HOST_MAX];
 
 		if (v != rows[i].want)
 			fail_msg("%s %s: %s, not %s", rows[i].name,
 				 rows[i].addr, hp_ifaddr_verdict_text(v),
 				 hp_ifaddr_verdict_text(rows[i].want));
-		assert_int_equal(hp_candidates_gather(&a, 1, overlay, 2, PORT,
-						      HP_METHODS_ALL, out),
+		assert_int_equal(hp_candidates_gather(&a, 1, &rules, PORT,
+						      out),
 				 v == HP_IFADDR_OK);
 	}
 }
@@ -127,8 +134,7 @@ static void gather_takes_the_port_and_ranks_by_priority(void **state)
 	struct hp_candidate out[HP_CANDIDATES_HOST_MAX];
 
 	(void)state;
-	assert_int_equal(hp_candidates_gather(a, N(a), NULL, 0, PORT,
-					      HP_METHODS_ALL, out), 4);
+	assert_int_equal(hp_candidates_gather(a, N(a), &all, PORT, out), 4);
 	for (size_t i = 0; i < N(want); i++) {
 		struct hp_addr w = addr(want[i]);
 
@@ -157,8 +163,7 @@ static void gather_takes_two_of_a_prefix_and_leaves_room_for_ipv4(void **state)
 	struct hp_candidate out[HP_CANDIDATES_HOST_MAX];
 
 	(void)state;
-	assert_int_equal(hp_candidates_gather(a, N(a), NULL, 0, PORT,
-					      HP_METHODS_ALL, out), 6);
+	assert_int_equal(hp_candidates_gather(a, N(a), &all, PORT, out), 6);
 	for (size_t i = 0; i < N(want); i++) {
 		struct hp_addr w = addr(want[i]);
 
@@ -193,8 +198,7 @@ static void gather_depends_on_the_set_alone(void **state)
 					 1 + hp_rng_below(&rng, 5));
 			a[i] = ifaddr("eth0", HP_IF_UP, text);
 		}
-		got = hp_candidates_gather(a, n, NULL, 0, PORT,
-					   HP_METHODS_ALL, one);
+		got = hp_candidates_gather(a, n, &all, PORT, one);
 		for (size_t i = n; i > 1; i--) {
 			size_t j = hp_rng_below(&rng, (uint32_t)i);
 			struct hp_ifaddr t = a[i - 1];
@@ -202,8 +206,7 @@ static void gather_depends_on_the_set_alone(void **state)
 			a[i - 1] = a[j];
 			a[j] = t;
 		}
-		assert_int_equal(hp_candidates_gather(a, n, NULL, 0, PORT,
-					      HP_METHODS_ALL, two),
+		assert_int_equal(hp_candidates_gather(a, n, &all, PORT, two),
 				 got);
 		for (size_t i = 0; i < got; i++)
 			assert_true(hp_addr_eq(&one[i].addr, &two[i].addr));
@@ -291,6 +294,77 @@ static void usable_rejects_what_a_peer_must_not_name(void **state)
 	assert_false(hp_candidate_usable(&c, &overlay, 1));
 }
 
+static void patterns_of_the_user_decide_by_name(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *addr;
+		const char *only[2];
+		const char *never[2];
+		enum hp_ifaddr_verdict want;
+	} rows[] = {
+		{ "eth0", "192.168.1.7", { 0 }, { 0 }, HP_IFADDR_OK },
+		{ "eth0", "192.168.1.7", { "eth*" }, { 0 }, HP_IFADDR_OK },
+		{ "wlan0", "192.168.1.7", { "eth*" }, { 0 },
+		  HP_IFADDR_UNLISTED },
+		{ "wlan0", "192.168.1.7", { "eth*", "wlan?" }, { 0 },
+		  HP_IFADDR_OK },
+		{ "eth10", "192.168.1.7", { "eth[0-4]" }, { 0 },
+		  HP_IFADDR_UNLISTED },
+		{ "eth0", "192.168.1.7", { 0 }, { "eth0" },
+		  HP_IFADDR_EXCLUDED },
+		{ "eth0", "192.168.1.7", { "eth*" }, { "x", "eth0" },
+		  HP_IFADDR_EXCLUDED },
+		{ "eth1", "192.168.1.7", { "eth*" }, { "eth0" },
+		  HP_IFADDR_OK },
+		/* A name guesses at containers; the user knows. */
+		{ "veth3", "192.168.1.7", { "veth3" }, { 0 }, HP_IFADDR_OK },
+		{ "docker0", "172.17.0.1", { "eth*" }, { 0 },
+		  HP_IFADDR_UNLISTED },
+		/* What lies inside a tunnel stays inside. */
+		{ "wg0", "192.168.1.7", { "wg0" }, { 0 }, HP_IFADDR_TUNNEL },
+		{ "eth0", "10.9.0.7", { "eth0" }, { 0 }, HP_IFADDR_OVERLAY },
+	};
+	struct hp_prefix overlay = prefix("10.9.0.0/24");
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		struct hp_ifaddr a = ifaddr(rows[i].name, HP_IF_UP,
+					    rows[i].addr);
+		struct hp_ifpatterns only = { 0 }, never = { 0 };
+		struct hp_ifrules rules = { &overlay, 1, &only, &never,
+					    HP_METHODS_ALL };
+
+		for (int j = 0; j < 2 && rows[i].only[j]; j++)
+			strcpy(only.text[only.n++], rows[i].only[j]);
+		for (int j = 0; j < 2 && rows[i].never[j]; j++)
+			strcpy(never.text[never.n++], rows[i].never[j]);
+		if (hp_ifaddr_judge(&a, &rules) != rows[i].want)
+			fail_msg("%zu %s: %s", i, rows[i].name,
+				 hp_ifaddr_verdict_text(
+					 hp_ifaddr_judge(&a, &rules)));
+	}
+}
+
+/* Thousands of private addresses must not hide the one that leads out. */
+static void gather_prefers_interfaces_with_a_default_route(void **state)
+{
+	static struct hp_ifaddr a[3001];
+	struct hp_candidate out[HP_CANDIDATES_HOST_MAX];
+	struct hp_addr want = addr("192.168.77.7");
+
+	(void)state;
+	for (unsigned int i = 0; i < 3000; i++) {
+		a[i] = ifaddr("e", HP_IF_UP, "10.0.0.0");
+		a[i].addr.ip[2] = (uint8_t)(i >> 8);
+		a[i].addr.ip[3] = (uint8_t)i;
+	}
+	a[3000] = ifaddr("eth0", HP_IF_UP | HP_IF_GATEWAY, "192.168.77.7");
+	assert_int_equal(hp_candidates_gather(a, N(a), &all, PORT, out),
+			 HP_CANDIDATES_HOST_MAX);
+	assert_true(hp_addr_eq(&out[0].addr, &want));
+}
+
 static void methods_forbid_kinds_and_families(void **state)
 {
 	static const struct {
@@ -325,9 +399,7 @@ static void methods_forbid_kinds_and_families(void **state)
 		    rows[i].want)
 			fail_msg("%zu: %s", i, rows[i].addr);
 	}
-	assert_int_equal(hp_candidates_gather(a, N(a), NULL, 0, PORT,
-					      HP_METHODS_ALL & ~(uint32_t)
-						      HP_METHOD_IPV6, out), 1);
+	assert_int_equal(hp_candidates_gather(a, N(a), &no6, PORT, out), 1);
 	assert_int_equal(out[0].addr.family, HP_AF_4);
 }
 
@@ -341,7 +413,7 @@ static void every_kind_and_verdict_has_a_text(void **state)
 	for (unsigned int i = 0; i < HP_METHODS; i++)
 		assert_string_not_equal(hp_method_text((enum hp_method)
 						       (1u << i)), "unknown");
-	for (int v = HP_IFADDR_OK; v <= HP_IFADDR_UNUSABLE; v++)
+	for (int v = HP_IFADDR_OK; v <= HP_IFADDR_UNLISTED; v++)
 		assert_string_not_equal(hp_ifaddr_verdict_text(
 						(enum hp_ifaddr_verdict)v),
 					"unknown");
@@ -358,6 +430,8 @@ int main(void)
 		cmocka_unit_test(add_lists_an_address_once_under_its_best_kind),
 		cmocka_unit_test(add_to_a_full_list_keeps_the_better),
 		cmocka_unit_test(usable_rejects_what_a_peer_must_not_name),
+		cmocka_unit_test(patterns_of_the_user_decide_by_name),
+		cmocka_unit_test(gather_prefers_interfaces_with_a_default_route),
 		cmocka_unit_test(methods_forbid_kinds_and_families),
 		cmocka_unit_test(every_kind_and_verdict_has_a_text),
 	};

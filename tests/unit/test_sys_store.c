@@ -490,6 +490,9 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 		{ "ControlGroup = a:b\n", "conf:8:16:" },
 		{ "ListenPort = 70000", "conf:8:14:" },
 		{ "Methods = all, -birtday", "conf:8:16:" },
+		{ "Interfaces = eth*, a b", "conf:8:20:" },
+		{ "Exclude = a/b", "conf:8:11:" },
+		{ "Exclude = 0123456789012345678901234567890123", "conf:8:11:" },
 		{ "Methods = ,", "conf:8:11:" },
 		{ "Methods = predict, ipv6", "conf: " },
 		{ "Methods = -all", "conf: " },
@@ -521,6 +524,30 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 	hp_store_close(s);
 	conf_put(h, "work", "");
 	assert_int_equal(open_home(h, &f), HP_ERR_FORMAT);
+	assert_true(f.cause[0] && f.remedy[0]);
+}
+
+static void store_reads_interface_patterns(void **state)
+{
+	char many[HP_IFPATTERNS_MAX * 6 + 64] = "Exclude = ";
+	struct host *h = *state;
+	struct hp_store *s;
+	struct hp_fault f;
+
+	network_put(h, "home", true);
+	conf_put(h, "home", "Interfaces = en*, wlan0\n"
+			    "Interfaces = eth[01]\nExclude = enp3s0\n");
+	assert_int_equal(hp_store_open(&h->dirs, "home", &s, &f), HP_OK);
+	assert_int_equal(s->iface.interfaces.n, 3);
+	assert_string_equal(s->iface.interfaces.text[0], "en*");
+	assert_string_equal(s->iface.interfaces.text[2], "eth[01]");
+	assert_int_equal(s->iface.exclude.n, 1);
+	assert_string_equal(s->iface.exclude.text[0], "enp3s0");
+	hp_store_close(s);
+	for (int i = 0; i <= HP_IFPATTERNS_MAX; i++)
+		strcat(many, i ? ", e*" : "e*");
+	conf_put(h, "home", many);
+	assert_int_equal(open_home(h, &f), HP_ERR_FULL);
 	assert_true(f.cause[0] && f.remedy[0]);
 }
 
@@ -740,6 +767,7 @@ int main(void)
 		ON_HOST(store_picks_the_only_network_or_asks),
 		ON_HOST(store_refuses_files_that_do_not_fit),
 		ON_HOST(store_conf_mistakes_name_file_line_and_column),
+		ON_HOST(store_reads_interface_patterns),
 		ON_HOST(store_reads_methods_in_the_order_written),
 		ON_HOST(store_reads_stock_peers_and_guards_their_secrets),
 		ON_HOST(store_keeps_pins_revocations_and_the_better_cert),

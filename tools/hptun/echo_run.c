@@ -264,8 +264,8 @@ static enum hp_err begin(struct echo *e, struct hp_fault *f)
 
 static enum hp_err start(struct echo *e, struct hp_fault *f)
 {
-	struct hp_ifaddr addrs[HOST_ADDRS_MAX];
-	size_t n = host_addrs(addrs, HOST_ADDRS_MAX);
+	struct hp_ifaddr *addrs;
+	size_t n = host_addrs(&addrs);
 	struct hp_addr own = hp_node_addr4(e->node);
 	char text[HP_ADDR_TEXT];
 	enum hp_err err;
@@ -273,6 +273,7 @@ static enum hp_err start(struct echo *e, struct hp_fault *f)
 	e->start_ns = hp_loop_now(e->loop);
 	e->cfg.timeout_ns = hp_time_add(e->start_ns, e->cfg.timeout_ns);
 	hp_node_set_interfaces(e->node, addrs, n, e->start_ns);
+	free(addrs);
 	hp_node_start(e->node, e->udp.port, hp_clock_wall_s(), e->start_ns);
 	echo_step(e, e->start_ns, "this is %s, %s; UDP port %u",
 		  e->cfg.identity.cert.grant.name, hp_addr_ip_text(&own, text),

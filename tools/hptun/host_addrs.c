@@ -4,17 +4,22 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "sys/udp.h"
 
-size_t host_addrs(struct hp_ifaddr *out, size_t cap)
+size_t host_addrs(struct hp_ifaddr **out)
 {
 	struct ifaddrs *list = NULL;
-	size_t n = 0;
+	size_t n = 0, cap = 0;
 
+	*out = NULL;
 	if (getifaddrs(&list))
 		return 0;
-	for (const struct ifaddrs *i = list; i && n < cap; i = i->ifa_next) {
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next)
+		cap++;
+	*out = calloc(cap + 1, sizeof(**out));
+	for (const struct ifaddrs *i = list; i && *out; i = i->ifa_next) {
 		struct hp_ifaddr a = { 0 };
 		struct hp_addr mask;
 
@@ -33,7 +38,7 @@ size_t host_addrs(struct hp_ifaddr *out, size_t cap)
 			a.flags |= HP_IF_TUNNEL;
 		for (size_t b = 0; b < sizeof(mask.ip); b++)
 			a.bits += (uint8_t)__builtin_popcount(mask.ip[b]);
-		out[n++] = a;
+		(*out)[n++] = a;
 	}
 	freeifaddrs(list);
 	return n;

@@ -7,12 +7,9 @@
 
 #include "punch/candidates.h"
 
-/* Most addresses that are looked at. */
-#define HOST_ADDRS_MAX 128
-
-/* All addresses of this host, at most @cap; what looks like a tunnel is
+/* All addresses of this host in @out, to be freed; what looks like a tunnel is
  * marked. Returns their number.
  */
-size_t host_addrs(struct hp_ifaddr *out, size_t cap);
+size_t host_addrs(struct hp_ifaddr **out);
 
 #endif

@@ -63,6 +63,8 @@ static enum hp_err use_network(const struct cli *cli,
 	r->overlay[0] = hp_overlay_subnet(&store->id.cert.grant.overlay);
 	r->overlay[1] = hp_overlay_subnet6(&store->net.id);
 	r->n_overlay = 2;
+	r->interfaces = store->iface.interfaces;
+	r->exclude = store->iface.exclude;
 	hp_store_close(store);
 	return HP_OK;
 }
@@ -92,13 +94,16 @@ int cmd_netcheck(int argc, char **argv)
 		return cli_fail(&cli, &f);
 	}
 	err = netcheck_run(&r, &signo, &f);
-	if (err == HP_ERR_AGAIN)
+	if (err == HP_ERR_AGAIN) {
+		free(r.addr);
 		return 128 + signo;
+	}
+	if (!err && !cli.json)
+		netcheck_print(&r);
+	else if (!err && cli_json(&cli, netcheck_json(&r)))
+		return CLI_FAILED;
+	free(r.addr);
 	if (err)
 		return cli_fail(&cli, &f);
-	if (!cli.json)
-		netcheck_print(&r);
-	else if (cli_json(&cli, netcheck_json(&r)))
-		return CLI_FAILED;
 	return netcheck_udp_works(&r) ? 0 : CTL_EXIT_RENDEZVOUS;
 }

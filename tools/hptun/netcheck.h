@@ -22,7 +22,8 @@
  * @server:  @n_servers of them; @error: why its name was not found, "": it was
  * @overlay: @n_overlay subnets inside our tunnel
  * @forbidden: this host itself forbade to send (EPERM)
- * @addr:    @n_addrs addresses of this host
+ * @interfaces, @exclude: as configured
+ * @addr:    @n_addrs addresses of this host (owned)
  */
 struct netcheck_report {
 	struct hp_server server[HP_SERVERS_MAX];
@@ -32,7 +33,9 @@ struct netcheck_report {
 	size_t n_overlay;
 	bool lifetime;
 	bool forbidden;
-	struct hp_ifaddr addr[HOST_ADDRS_MAX];
+	struct hp_ifpatterns interfaces;
+	struct hp_ifpatterns exclude;
+	struct hp_ifaddr *addr;
 	size_t n_addrs;
 	struct hp_netcheck_facts facts;
 };

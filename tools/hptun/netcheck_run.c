@@ -45,7 +45,7 @@ struct run {
 	uint64_t names_ns;
 	bool named[HP_SERVERS_MAX];
 	struct hp_addr server[HP_SERVERS_MAX][2];
-	struct hp_addr own[HOST_ADDRS_MAX];
+	struct hp_addr *own;
 	struct hp_netcheck *check;
 	bool no_memory;
 	int signo;
@@ -150,7 +150,7 @@ static void begin_check(struct run *run)
 	struct hp_netcheck_config cfg = {
 		.n_servers = r->n_servers,
 		.own = run->own,
-		.n_own = r->n_addrs,
+		.n_own = run->own ? r->n_addrs : 0,
 		.lifetime = r->lifetime,
 		.rng = &run->rng,
 		.ops = &ops,
@@ -164,8 +164,6 @@ static void begin_check(struct run *run)
 				 "the name server does not answer");
 	for (unsigned int i = 0; i < HP_NETCHECK_SOCKS; i++)
 		cfg.port[i] = run->sock[i].udp.port;
-	for (size_t i = 0; i < r->n_addrs; i++)
-		run->own[i] = r->addr[i].addr;
 	run->check = hp_netcheck_new(&cfg);
 	run->no_memory = !run->check;
 }
@@ -251,7 +249,10 @@ enum hp_err netcheck_run(struct netcheck_report *r, int *signo,
 
 	for (unsigned int i = 0; i < HP_NETCHECK_SOCKS; i++)
 		run.sock[i].udp = HP_UDP_CLOSED;
-	r->n_addrs = host_addrs(r->addr, HOST_ADDRS_MAX);
+	r->n_addrs = host_addrs(&r->addr);
+	run.own = calloc(r->n_addrs + 1, sizeof(*run.own));
+	for (size_t i = 0; run.own && i < r->n_addrs; i++)
+		run.own[i] = r->addr[i].addr;
 	run.loop = hp_loop_new();
 	run.batch = hp_udp_batch_new();
 	err = go(&run, f);
@@ -262,5 +263,6 @@ enum hp_err netcheck_run(struct netcheck_report *r, int *signo,
 	hp_netcheck_free(run.check);
 	hp_udp_batch_free(run.batch);
 	hp_loop_free(run.loop);
+	free(run.own);
 	return err;
 }

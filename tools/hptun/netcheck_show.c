@@ -181,6 +181,19 @@ static void print_family(const struct netcheck_report *r, unsigned int af)
 
 /* ---- the rest ---- */
 
+static enum hp_ifaddr_verdict judge(const struct netcheck_report *r, size_t i)
+{
+	const struct hp_ifrules rules = {
+		.overlay = r->overlay,
+		.n_overlay = r->n_overlay,
+		.only = &r->interfaces,
+		.never = &r->exclude,
+		.methods = HP_METHODS_ALL,
+	};
+
+	return hp_ifaddr_judge(&r->addr[i], &rules);
+}
+
 static void print_addresses(const struct netcheck_report *r)
 {
 	static const char *const heads[] = { "address", "interface",
@@ -189,8 +202,7 @@ static void print_addresses(const struct netcheck_report *r)
 	char text[HP_ADDR_TEXT];
 
 	for (size_t i = 0; t && i < r->n_addrs; i++) {
-		enum hp_ifaddr_verdict v = hp_ifaddr_judge(
-			&r->addr[i], r->overlay, r->n_overlay);
+		enum hp_ifaddr_verdict v = judge(r, i);
 		char why[TABLE_CELL];
 
 		snprintf(why, sizeof(why), "no: %s",
@@ -335,8 +347,7 @@ static json_t *addresses_json(const struct netcheck_report *r)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < r->n_addrs; i++) {
-		enum hp_ifaddr_verdict v = hp_ifaddr_judge(
-			&r->addr[i], r->overlay, r->n_overlay);
+		enum hp_ifaddr_verdict v = judge(r, i);
 		json_t *o = json_pack("{s:o, s:s, s:b}", "address",
 				      addr_json(&r->addr[i].addr, false),
 				      "interface", r->addr[i].name,
