@@ -3,6 +3,7 @@
 #   make V=1                    show the commands
 #   make SAN=address,undefined  build with sanitizers (its own variant)
 #   make CC=clang               build with clang (its own variant)
+#   make IPSEC_MB=n             build without libipsec-mb (its own variant)
 #   make help                   list the targets
 
 PREFIX  ?= /usr/local
@@ -23,7 +24,7 @@ endif
 empty :=
 space := $(empty) $(empty)
 comma := ,
-VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter n,$(IPSEC_MB)),-no-ipsec-mb)
 B := build/$(VARIANT)
 
 LIBS     := libsodium libcrypto libmnl liburcu-qsbr jansson
@@ -40,7 +41,8 @@ LDLIBS   := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null)
 LDREQ    := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
 
 # libipsec-mb exists on x86-64 only; without it the other engines serve.
-ifneq ($(wildcard /usr/include/intel-ipsec-mb.h),)
+IPSEC_MB ?= $(if $(wildcard /usr/include/intel-ipsec-mb.h),y)
+ifneq ($(filter y,$(IPSEC_MB)),)
 REQUIRED += -DHP_HAVE_IPSEC_MB
 LDLIBS   += -lIPSec_MB
 endif
@@ -198,6 +200,12 @@ bench-connect: all	## time from `up` to the first answered ping; as root
 
 bench-gaps: all $(natbox_bin)	## silence when NATs, addresses, paths change
 	$(Q)VARIANT=$(VARIANT) tests/bench/gaps
+
+.PHONY: bench-aead
+bench-aead: $(B)/tests/bench/aead	## the crypto libraries, side by side
+	$(Q)$< $(if $(ROUNDS),--rounds $(ROUNDS))
+$(B)/tests/bench/aead: $(B)/tests/bench/aead.o $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- installed -----------------------------------------------------------
 man_src  := $(wildcard */*.[1-8] tools/*/*.[1-8])

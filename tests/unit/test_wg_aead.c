@@ -278,6 +278,58 @@ static void aead_goes_on_after_it_forgot_its_keys(void **state)
 	for_each(forgets);
 }
 
+/* ---- choosing ------------------------------------------------------------ */
+
+static uint64_t fake_ns, fake_step_ns;
+
+/* Each look at it takes longer than the one before, or, going down, less. */
+static uint64_t clock_that_slows(void)
+{
+	return fake_ns += fake_step_ns += 1000;
+}
+
+static uint64_t clock_that_hastens(void)
+{
+	return fake_ns += fake_step_ns -= 1000;
+}
+
+static void aead_choice_is_the_one_that_measured_fastest(void **state)
+{
+	struct hp_aead *first = hp_aead_new(HP_AEAD_AUTO);
+	struct hp_aead *last = hp_aead_new(HP_AEAD_SODIUM);
+
+	(void)state;
+	fake_step_ns = 10000;
+	assert_int_equal(hp_aead_choose(clock_that_slows, false),
+			 hp_aead_engine_of(first));
+	fake_step_ns = UINT64_C(1) << 40;
+	assert_int_equal(hp_aead_choose(clock_that_hastens, false),
+			 HP_AEAD_SODIUM);
+	/* Who has no AES is not chosen where AES is to be spoken. */
+	fake_step_ns = UINT64_C(1) << 40;
+	assert_int_equal(hp_aead_choose(clock_that_hastens, true),
+			 hp_aead_has(last, HP_SUITE_AES) ? HP_AEAD_SODIUM :
+							   HP_AEAD_CRYPTO);
+	hp_aead_free(first);
+	hp_aead_free(last);
+}
+
+static void aead_names_are_read_as_they_are_written(void **state)
+{
+	enum hp_aead_engine got = HP_AEAD_SODIUM;
+
+	(void)state;
+	for (size_t e = 0; e < ENGINES; e++) {
+		assert_int_equal(hp_aead_parse(hp_aead_name(all_engines[e]),
+					       &got), HP_OK);
+		assert_int_equal(got, all_engines[e]);
+	}
+	assert_int_equal(hp_aead_parse("Auto", &got), HP_OK);
+	assert_int_equal(got, HP_AEAD_AUTO);
+	assert_int_equal(hp_aead_parse("openssl", &got), HP_ERR_UNKNOWN);
+	assert_int_equal(hp_aead_parse("", &got), HP_ERR_UNKNOWN);
+}
+
 /* The GCM submission (McGrew and Viega, 2005), test cases 13 and 14. */
 static void gcm_vector(struct hp_aead *a, enum hp_suite suite)
 {
@@ -390,6 +442,8 @@ int main(void)
 		cmocka_unit_test(aead_engines_refuse_any_changed_bit_and_key),
 		cmocka_unit_test(aead_batch_mixes_suites_keys_and_failures),
 		cmocka_unit_test(aead_goes_on_after_it_forgot_its_keys),
+		cmocka_unit_test(aead_choice_is_the_one_that_measured_fastest),
+		cmocka_unit_test(aead_names_are_read_as_they_are_written),
 		cmocka_unit_test(aead_gives_the_vector_of_the_rfc),
 		cmocka_unit_test(aead_gives_the_vectors_of_gcm),
 	};
