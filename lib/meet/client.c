@@ -496,10 +496,7 @@ static enum hp_err on_no_channel(struct hp_meet_client *c, const uint8_t *msg,
 
 	if (c->state != HP_MEET_UP)
 		return HP_ERR_STATE;
-	if (hp_time_since(now_ns, c->keepalive_ns) >= HP_S) {
-		c->tries = 0;
-		keepalive_send(c, now_ns);
-	}
+	hp_meet_refresh(c, now_ns);
 	mc_event(c, &ev);
 	return HP_OK;
 }
@@ -745,6 +742,15 @@ void hp_meet_network_changed(struct hp_meet_client *c, uint64_t now_ns)
 		hello_start(c, now_ns);
 		return;
 	}
+}
+
+void hp_meet_refresh(struct hp_meet_client *c, uint64_t now_ns)
+{
+	if (c->state != HP_MEET_UP ||
+	    hp_time_since(now_ns, c->keepalive_ns) < HP_S)
+		return;
+	c->tries = 0;
+	keepalive_send(c, now_ns);
 }
 
 void hp_meet_info(const struct hp_meet_client *c, struct hp_meet_info *out)

@@ -208,6 +208,11 @@ void hp_meet_bye(struct hp_meet_client *c, uint64_t now_ns);
  */
 void hp_meet_network_changed(struct hp_meet_client *c, uint64_t now_ns);
 
+/* Is our address still the one that the server knows? Asks at once, but not
+ * again within a second.
+ */
+void hp_meet_refresh(struct hp_meet_client *c, uint64_t now_ns);
+
 /**
  * hp_meet_rx() - A datagram arrived that may be the server's
  * @from: its source

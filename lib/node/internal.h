@@ -87,6 +87,7 @@ struct peer {
 	unsigned int relay_server;
 	struct hp_path direct;		/* nominated */
 	struct hp_path doubt;		/* was, and fell silent */
+	bool both;			/* packets take the relay as well */
 	bool session;			/* a handshake since the introduction */
 	bool silent;			/* the relay answers nothing */
 	bool offline;			/* no server knows its slot */

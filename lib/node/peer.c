@@ -137,6 +137,7 @@ static void keys_drop(struct peer *p)
 	p->direct = (struct hp_path){ 0 };
 	p->relay = (struct hp_path){ 0 };
 	p->doubt = (struct hp_path){ 0 };
+	p->both = false;
 	p->watch_ns = HP_NEVER;
 	p->note_ns = HP_NEVER;
 }
@@ -172,8 +173,12 @@ const struct hp_path *hp_peer_path(const struct peer *p)
 /* Points WireGuard at the path that packets take now. */
 static void peer_route(struct peer *p)
 {
+	bool both = p->both && hp_path_set(&p->direct) &&
+		    hp_path_set(&p->relay);
+
 	/* Out of memory: the old path stays, and the next change tries again. */
-	if (hp_wg_peer_set_path(p->wg, hp_peer_path(p), p->node->now_ns))
+	if (hp_wg_peer_set_also(p->wg, both ? &p->relay : NULL) ||
+	    hp_wg_peer_set_path(p->wg, hp_peer_path(p), p->node->now_ns))
 		return;
 }
 
@@ -241,6 +246,14 @@ static void punch_nominated(void *ctx, const struct hp_path *direct)
 		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
 }
 
+static void punch_both(void *ctx, bool on)
+{
+	struct peer *p = ctx;
+
+	p->both = on;
+	peer_route(p);
+}
+
 static void punch_event(void *ctx, enum hp_punch_event ev)
 {
 	struct peer *p = ctx;
@@ -249,6 +262,11 @@ static void punch_event(void *ctx, enum hp_punch_event ev)
 	case HP_PUNCH_RELAY_SILENT:
 		p->silent = true;
 		hp_peer_connect(p);
+		break;
+	case HP_PUNCH_QUIET:
+		for (unsigned int i = 0; i < p->node->n_servers; i++)
+			hp_meet_refresh(p->node->servers[i].client,
+					p->node->now_ns);
 		break;
 	case HP_PUNCH_STRANGER:
 	case HP_PUNCH_LOST:
@@ -265,6 +283,7 @@ static void punch_event(void *ctx, enum hp_punch_event ev)
 static const struct hp_punch_ops punch_ops = {
 	.send = punch_send,
 	.nominated = punch_nominated,
+	.both = punch_both,
 	.event = punch_event,
 	.sample = punch_sample,
 	.open = punch_open,
@@ -712,7 +731,9 @@ void hp_peer_tick(struct peer *p)
 {
 	struct hp_node *n = p->node;
 
-	if (p->watch_ns <= n->now_ns)
+	/* Before the machine calls it silence: was anything heard since? */
+	if (p->watch_ns <= n->now_ns ||
+	    (p->watch_ns != HP_NEVER && hp_punch_deadline(p->punch) <= n->now_ns))
 		look(p);
 	if (p->known)
 		hp_punch_tick(p->punch, n->now_ns);

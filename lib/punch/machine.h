@@ -24,6 +24,8 @@
  * struct hp_check - The path in use is being asked whether it lives
  * @on:       it is
  * @strict:   only an answer will do; else anything heard over it will
+ * @start_ns: since when; what was heard before says nothing
+ * @asked:    requests sent
  * @next_ns:  when to ask again
  * @every_ns: how often
  * @end_ns:   when silence means no
@@ -31,6 +33,8 @@
 struct hp_check {
 	bool on;
 	bool strict;
+	unsigned int asked;
+	uint64_t start_ns;
 	uint64_t next_ns;
 	uint64_t every_ns;
 	uint64_t end_ns;
@@ -50,6 +54,7 @@ struct hp_check {
  * @pace:         cap on requests
  * @answers:      cap on responses
  * @learning:     cap on paths learned from the sources of requests
+ * @both:         packets take the relay as well as the direct path in use
  * @look:         an error makes the next tick check the path in use
  * @waiting_ns:   the first send over the path in use since something was
  *                heard on it, 0: none, or there is no such path
@@ -95,6 +100,7 @@ struct hp_punch {
 	struct hp_pace answers;
 	struct hp_pace learning;
 	struct hp_check check;
+	bool both;
 	bool look;
 	uint64_t waiting_ns;
 	uint64_t traffic_ns;
@@ -151,6 +157,8 @@ void hp_punch_respond(struct hp_punch *p, struct hp_track *t,
 /* upkeep.c: packets take path @i from now on. */
 void hp_upkeep_use(struct hp_punch *p, size_t i, enum hp_punch_state state,
 		   uint64_t now_ns);
+/* Packets take the relay as well, while the direct path is in doubt. */
+void hp_upkeep_both(struct hp_punch *p, bool on);
 /* Asks the path in use whether it lives. */
 void hp_check_start(struct hp_punch *p, bool strict, uint64_t now_ns);
 /* Answered: the path lives, and volleys that a poke began are pointless. */

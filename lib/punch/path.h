@@ -141,6 +141,11 @@ void hp_track_fail(struct hp_track *t);
 bool hp_track_is_mute(const struct hp_track *t, bool lossy);
 /* Lossy: one that was takes HP_TRACK_GOOD to be good again. */
 bool hp_track_is_lossy(const struct hp_track *t, bool was);
+/* Any of the outcomes known is a loss. */
+static inline bool hp_track_loses(const struct hp_track *t)
+{
+	return t->history;
+}
 /* Enough outcomes are known, and none is a loss. */
 bool hp_track_is_clean(const struct hp_track *t);
 /* Counts a sample of @t against @used: true when it is time to switch. */

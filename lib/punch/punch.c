@@ -14,8 +14,8 @@
  *    |                      | +--------------------> DIRECT       |
  *    |                      +-------------------------------------+
  *
- * Where packets go: DIRECT: the path in use. All others: the relay; in DOUBT
- * also the path that fell silent.
+ * Where packets go: DIRECT: the path in use, and while it is being asked in
+ * vain, or a poke casts doubt on it, also the relay. All others: the relay.
  *
  * Paths. Each candidate of the peer is a path, and so is each source of an
  * authentic request (peer-reflexive), and the relay. A path is *valid* once a
@@ -41,9 +41,11 @@
  * Upkeep of the path in use (active: data was sent in the last 45 s).
  *   heartbeat   a request every 3 s while active, else 25 s after anything was
  *               sent over it, for the NAT (the relay's channel: 100 s)
- *   silence     sent, and nothing heard for 1 s -> check; three heartbeats
- *               unanswered, whatever data is heard -> strict check
- *   check       a request at once and every 100 ms (or 5/4 round trips); an
+ *   silence     sent, and nothing heard for 0.5 s -> check, strict where
+ *               there is a relay; three heartbeats unanswered, whatever data
+ *               is heard -> strict check
+ *   check       a request at once and every 100 ms (or 5/4 round trips); with
+ *               two unanswered, packets take the relay as well; an
  *               answer ends it (one that says IN_USE, when we control), and
  *               unless it is strict, anything heard; after 0.5 s (or 3 of
  *               those) the path is dead
@@ -153,7 +155,7 @@ static void note_heard(struct hp_punch *p, struct hp_track *t, uint64_t at_ns)
 		return;
 	if (p->waiting_ns <= at_ns)
 		p->waiting_ns = 0;
-	if (p->check.on && !p->check.strict)
+	if (p->check.on && !p->check.strict && at_ns >= p->check.start_ns)
 		hp_check_passed(p);
 }
 
@@ -348,6 +350,7 @@ static void forget(struct hp_punch *p)
 	p->doubt = 0;
 	p->lossy = 0;
 	hp_guess_stop(p);
+	hp_upkeep_both(p, false);
 	hp_paths_reset(&p->paths);
 	hp_paths_set_relay(&p->paths, &(struct hp_path){ 0 });
 	memset(&p->window, 0, sizeof(p->window));
@@ -488,7 +491,8 @@ void hp_punch_poke(struct hp_punch *p, uint64_t now_ns)
 		return;
 	p->traffic_ns = now_ns;
 	punch(p, false, now_ns);
-	hp_check_start(p, false, now_ns);
+	hp_check_start(p, p->use, now_ns);
+	hp_upkeep_both(p, p->check.on);
 }
 
 enum hp_err hp_punch_ping(struct hp_punch *p, uint64_t now_ns)

@@ -36,9 +36,9 @@ enum hp_punch_state {
 	HP_PUNCH_IDLE,		/* not introduced; nothing is sent */
 	HP_PUNCH_TRYING,	/* volleys under way; packets take the relay */
 	HP_PUNCH_DIRECT,	/* a direct path is in use */
-	HP_PUNCH_DOUBT,		/* the direct path fell silent: packets should
-				 * go over the relay and over hp_punch_info's
-				 * @doubt; volleys under way */
+	HP_PUNCH_DOUBT,		/* the direct path fell silent, hp_punch_info's
+				 * @doubt: packets take the relay; volleys
+				 * under way */
 	HP_PUNCH_RELAYED,	/* volleys found nothing; trying again later */
 };
 
@@ -70,6 +70,11 @@ enum hp_punch_event {
 	 * Ask for one. At most once a second.
 	 */
 	HP_PUNCH_STRANGER,
+	/* Packets were sent and nothing was heard for a while: the path is
+	 * being asked. If our own address changed at a NAT, the servers do not
+	 * know it yet: let them hear of us.
+	 */
+	HP_PUNCH_QUIET,
 	/* The direct path died. The relay carries on and volleys are under
 	 * way; if our own or the peer's address changed, only fresh candidates
 	 * help: look at your reflexive address, and connect again.
@@ -105,6 +110,8 @@ enum hp_punch_fault hp_punch_fault_of(int sys_errno);
  * @nominated: packets to the peer take @direct (borrowed for the call) from
  *             now on, or, when NULL, the relay: at first they do, without a
  *             call. Called only on a change.
+ * @both:      a copy of each packet takes the relay from now on (@on), or no
+ *             more; may be NULL
  * @event:     see enum hp_punch_event
  * @sample:    find out now how our NAT behaves, from fresh sockets; the answer
  *             comes by hp_punch_sampled(), not within the call. NULL: no
@@ -119,6 +126,7 @@ struct hp_punch_ops {
 	void (*send)(void *ctx, const struct hp_path *path, int ttl,
 		     const uint8_t *buf, size_t len);
 	void (*nominated)(void *ctx, const struct hp_path *direct);
+	void (*both)(void *ctx, bool on);
 	void (*event)(void *ctx, enum hp_punch_event ev);
 	void (*sample)(void *ctx);
 	enum hp_err (*open)(void *ctx, uint32_t *sock);
@@ -299,7 +307,7 @@ struct hp_punch_path_info {
  * @peer_mapping: what the peer says of its NAT
  * @controlling: we nominate
  * @direct:      the direct path in use; unset: the relay
- * @doubt:       in HP_PUNCH_DOUBT: the silent path, worth a copy of packets
+ * @doubt:       in HP_PUNCH_DOUBT: the silent path
  * @rtt_ns:      of the path in use, the relay's included; 0: unknown
  * @pong_ns:     round trip of the last ping that was answered, 0: none was
  * @pongs:       how many were

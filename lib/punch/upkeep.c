@@ -11,12 +11,26 @@
 #define BEAT_OTHER (15 * HP_S)
 /* Relay channels live for 3 minutes without traffic. */
 #define BEAT_RELAY (100 * HP_S)
-#define SILENCE (1 * HP_S)
+#define SILENCE (500 * HP_MS)
 #define CHECK_EVERY (100 * HP_MS)
 /* While the round trip is not known. */
 #define CHECK_FIRST (200 * HP_MS)
 #define CHECK_TIME (500 * HP_MS)
+/* So many requests went unanswered for a round trip: packets take the relay,
+ * too.
+ */
+#define CHECK_DOUBT 2
 #define SILENT_GAP (5 * HP_S)
+
+void hp_upkeep_both(struct hp_punch *p, bool on)
+{
+	on = on && p->use && hp_path_set(&hp_punch_relay(p)->path);
+	if (p->both == on)
+		return;
+	p->both = on;
+	if (p->ops.both)
+		p->ops.both(p->ctx, on);
+}
 
 void hp_upkeep_use(struct hp_punch *p, size_t i, enum hp_punch_state state,
 		   uint64_t now_ns)
@@ -27,6 +41,7 @@ void hp_upkeep_use(struct hp_punch *p, size_t i, enum hp_punch_state state,
 	p->waiting_ns = 0;
 	p->check.on = false;
 	p->look = false;
+	hp_upkeep_both(p, false);
 	hp_punch_set_state(p, state, now_ns);
 	if (changed)
 		p->ops.nominated(p->ctx, i ? &hp_punch_used(p)->path : NULL);
@@ -59,6 +74,8 @@ static void check_run(struct hp_punch *p, uint64_t now_ns)
 	}
 	if (now_ns < p->check.next_ns)
 		return;
+	if (p->check.asked++ >= CHECK_DOUBT)
+		hp_upkeep_both(p, true);
 	hp_punch_request(p, hp_punch_used(p), 0, 0, now_ns);
 	p->check.next_ns = now_ns + p->check.every_ns;
 }
@@ -78,15 +95,32 @@ void hp_check_start(struct hp_punch *p, bool strict, uint64_t now_ns)
 	if (every < CHECK_EVERY)
 		every = CHECK_EVERY;
 	span = 3 * every > CHECK_TIME ? 3 * every : CHECK_TIME;
+	/* Meanwhile packets are safe on the relay. */
+	if (p->use && hp_track_loses(hp_punch_used(p)))
+		span *= 2;
 	p->check = (struct hp_check){ .on = true,
 				      .strict = strict,
+				      .start_ns = now_ns,
 				      .next_ns = now_ns,
 				      .every_ns = every,
 				      .end_ns = now_ns + span };
 	/* The request that began a round is the first of the check. */
-	if (hp_punch_used(p)->full_ns == now_ns)
+	if (hp_punch_used(p)->full_ns == now_ns) {
 		p->check.next_ns += every;
+		p->check.asked++;
+	}
 	check_run(p, now_ns);
+}
+
+/* What comes over the relay now could pass for a sign of life. */
+static void doubt(struct hp_punch *p, uint64_t now_ns)
+{
+	bool news = !p->check.on;
+
+	hp_check_start(p, p->use && hp_path_set(&hp_punch_relay(p)->path),
+		       now_ns);
+	if (news && p->check.on)
+		p->ops.event(p->ctx, HP_PUNCH_QUIET);
 }
 
 void hp_check_passed(struct hp_punch *p)
@@ -94,6 +128,7 @@ void hp_check_passed(struct hp_punch *p)
 	if (p->check.on && !p->check.strict && p->state == HP_PUNCH_DIRECT)
 		p->punching = false;
 	p->check.on = false;
+	hp_upkeep_both(p, false);
 }
 
 void hp_upkeep_lose(struct hp_punch *p, uint64_t now_ns)
@@ -175,7 +210,7 @@ void hp_upkeep_run(struct hp_punch *p, uint64_t now_ns)
 	check_run(p, now_ns);
 	if (p->look ||
 	    (p->waiting_ns && now_ns >= p->waiting_ns + SILENCE))
-		hp_check_start(p, false, now_ns);
+		doubt(p, now_ns);
 	p->look = false;
 	for (size_t i = 0; i < p->paths.n; i++)
 		if (beat_due(p, i) <= now_ns)

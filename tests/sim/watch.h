@@ -27,6 +27,7 @@ struct watch_session {
 	unsigned int run;
 	uint32_t receiver;
 	uint64_t counter;
+	uint8_t tag[16];	/* of the last message */
 };
 
 /**

@@ -227,6 +227,15 @@ static void on_nominated(void *ctx, const struct hp_path *direct)
 	}
 }
 
+static void on_both(void *ctx, bool on)
+{
+	struct wire_node *n = ctx;
+
+	assert_true(!on || hp_path_set(&n->direct));
+	n->both = on;
+	n->n_both += on;
+}
+
 static void on_event(void *ctx, enum hp_punch_event ev)
 {
 	struct wire_node *n = ctx;
@@ -277,18 +286,13 @@ static void arrive(struct wire *w, struct wire_packet *pkt)
 static void send_data(struct wire_node *n)
 {
 	struct hp_path relay = wire_relay_path();
-	struct hp_punch_info info;
+	bool direct = hp_path_set(&n->direct);
 
 	hp_punch_sent(n->punch, n->wire->now_ns);
-	if (hp_path_set(&n->direct)) {
+	if (direct)
 		emit(n, &n->direct, 0, NULL, 0, true);
-		return;
-	}
-	if (!n->wire->no_relay)
+	if ((!direct || n->both) && !n->wire->no_relay)
 		emit(n, &relay, 0, NULL, 0, true);
-	hp_punch_get_info(n->punch, &info);
-	if (info.state == HP_PUNCH_DOUBT)
-		emit(n, &info.doubt, 0, NULL, 0, true);
 }
 
 static size_t next_packet(const struct wire *w)
@@ -423,7 +427,7 @@ static struct hp_punch *machine(struct wire_node *n)
 		.own = n->public,
 		.peer = w->node[!n->id].public,
 		.epoch = n->epoch,
-		.ops = { on_send, on_nominated, on_event },
+		.ops = { on_send, on_nominated, on_both, on_event },
 		.ctx = n,
 	};
 

@@ -59,6 +59,8 @@ struct wire_node {
 	uint64_t epoch;
 	struct hp_path direct;	/* as ops.nominated said; unset: relay */
 	unsigned int n_nominated;
+	bool both;		/* as ops.both said */
+	unsigned int n_both;	/* how often it began */
 	uint64_t direct_ns;	/* first time, and */
 	uint64_t relayed_ns;	/* last time it was told so */
 	unsigned int events[HP_PUNCH_PONG + 1];

@@ -347,7 +347,7 @@ static void dead_path_falls_back_to_the_relay_and_returns(void **state)
 	for (unsigned int i = 0; i < 12; i++) {
 		unsigned int cut = 1 + i % 3;
 		struct wire *w = wire_new(i);
-		uint64_t at;
+		uint64_t at, limit;
 
 		w->swapped = i / 3 & 1;
 		w->blind = i >= 6;
@@ -360,13 +360,19 @@ static void dead_path_falls_back_to_the_relay_and_returns(void **state)
 		w->cut[0] = cut & 1;
 		w->cut[1] = cut & 2;
 		at = w->now_ns;
-		if (!wire_run_direct(w, false, at + 1700 * HP_MS)) {
+		if (!wire_run_direct(w, false, at + 1200 * HP_MS)) {
 			show(w, "cut");
 			fail_msg("case %u", i);
 		}
 		wire_run(w, at + 5 * HP_S);
-		assert_true(w->node[0].gap_ns < 1700 * HP_MS);
-		assert_true(w->node[1].gap_ns < 1700 * HP_MS);
+		/* Packets take both paths before the verdict is out; who still
+		 * hears has to be told.
+		 */
+		limit = (cut == 3 ? 900 : 1200) * HP_MS;
+		assert_true(w->node[0].gap_ns < limit);
+		assert_true(w->node[1].gap_ns < limit);
+		assert_true(w->node[0].n_both + w->node[1].n_both > 0);
+		assert_false(w->node[0].both || w->node[1].both);
 		assert_true(w->node[0].events[HP_PUNCH_LOST] +
 				    w->node[1].events[HP_PUNCH_LOST] > 0);
 		w->cut[0] = w->cut[1] = false;
@@ -389,7 +395,7 @@ static void short_outage_does_not_move_anybody(void **state)
 	assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
 	for (int i = 0; i < 10; i++) {
 		w->cut[0] = w->cut[1] = true;
-		wire_run(w, w->now_ns + 1300 * HP_MS);
+		wire_run(w, w->now_ns + 900 * HP_MS);
 		w->cut[0] = w->cut[1] = false;
 		wire_run(w, w->now_ns + 20 * HP_S);
 	}
