@@ -173,7 +173,7 @@ $(natbox_bin): $(patsubst %.c,$(B)/%.o,$(wildcard tests/natbox/*.c) \
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- shown and measured --------------------------------------------------
-.PHONY: deps demo bench bench-connect bench-gaps
+.PHONY: deps demo bench bench-relay bench-connect bench-gaps
 deps:		## install the Debian packages that are missing; as root
 	$(Q)contrib/deps build demo check
 
@@ -192,8 +192,14 @@ $(B)/tests/bench/hptund-null: $(B)/tund/main.o $(B)/tund.a \
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) \
 		-Wl,--wrap=hp_aead_seal,--wrap=hp_aead_open
 
+$(B)/tests/bench/ends: $(B)/tests/bench/ends.o $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 bench: all $(bench_bin)	## hptun beside others; ROUNDS= SECS= BENCH_WG=; as root
 	$(Q)VARIANT=$(VARIANT) tests/bench/run
+
+bench-relay: all $(B)/tests/bench/ends	## relaying beside plain forwarding
+	$(Q)VARIANT=$(VARIANT) tests/bench/relay
 
 bench-connect: all	## time from `up` to the first answered ping; as root
 	$(Q)VARIANT=$(VARIANT) tests/bench/connect
