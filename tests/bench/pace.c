@@ -26,7 +26,7 @@
 
 #define BATCH 64
 #define SIZE_MAX_BYTES 1400
-#define STEP_NS 300000000
+#define STEP_NS 200000000
 #define TICK_NS 200000
 #define LOSS_PART 1000
 #define FIRST_RATE 5000.0

@@ -6,12 +6,12 @@
 
 # The settings of hptun's subjects in network.conf.
 declare -A SETTINGS=(
-	[hptun]=""
-	[hptun-libcrypto]="Crypto=libcrypto"
-	[hptun-libsodium]="Crypto=libsodium"
+	[hptun]="Cipher=chacha20poly1305"
+	[hptun-libcrypto]="Cipher=chacha20poly1305 Crypto=libcrypto"
+	[hptun-libsodium]="Cipher=chacha20poly1305 Crypto=libsodium"
 	[hptun-aes]="Cipher=aes256gcm"
 	[hptun-aes-libcrypto]="Cipher=aes256gcm Crypto=libcrypto"
-	[hptun-null]=""
+	[hptun-null]="Cipher=chacha20poly1305"
 )
 declare -A TITLE=(
 	[none]="no tunnel"
