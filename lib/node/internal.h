@@ -78,7 +78,8 @@ struct peer {
 	bool proved;			/* a probe of @epoch has come */
 	uint32_t seq;
 	uint16_t caps;			/* HP_RECORD_*; valid with @epoch */
-	bool aes_met;			/* it spoke AES in this @epoch */
+	bool settled;			/* a session was made in this @epoch,
+					 * both records known */
 	uint32_t revoked;		/* number of the list it has */
 	unsigned int n_candidates;
 	struct hp_cert cert;		/* valid with @epoch */

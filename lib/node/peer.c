@@ -525,7 +525,7 @@ static void take_record(struct peer *p, const struct hp_record *rec)
 		p->epoch_ns = p->node->now_ns;
 		p->proved = false;
 		p->session = false;
-		p->aes_met = false;
+		p->settled = false;
 	}
 	p->seq = rec->seq;
 	p->caps = rec->caps;

@@ -6,9 +6,9 @@
  * Whoever begins a handshake without having seen the other's record (its key
  * is known from an earlier run) begins with ChaCha20-Poly1305. The other has
  * our record beside that message, so it knows both: it answers, lest the first
- * packets wait, and at once begins a handshake with AES of its own. From the
- * first session with AES on no other cipher is begun or accepted until the
- * peer starts anew, and says so in a record of its own. Nobody on the way
+ * packets wait, and at once begins a handshake with AES of its own. After
+ * that first session it accepts no other cipher until the peer starts anew, and
+ * says so in a record of its own. Nobody on the way
  * takes part in any of this: who drops messages with AES stops the connection,
  * and does not get one with another cipher.
  */
@@ -43,7 +43,7 @@ static unsigned int accepted(const struct peer *p)
 
 	if (p->node->cfg.cipher == HP_CIPHER_AES ||
 	    (p->epoch && p->caps & HP_RECORD_AES_ONLY) ||
-	    (mutual(p) && p->aes_met))
+	    (mutual(p) && p->settled))
 		set &= AES;
 	/* It would not understand. */
 	if (set == AES && p->epoch && !(p->caps & HP_RECORD_AES))
@@ -66,13 +66,14 @@ void hp_suite_session(struct peer *p)
 {
 	struct hp_wg_peer_info info;
 
+	if (!mutual(p))
+		return;
+	if (!p->settled) {
+		p->settled = true;
+		hp_suite_update(p);
+	}
 	hp_wg_peer_info(p->wg, p->node->now_ns, &info);
 	hp_secret_wipe(&info.psk);
-	if (info.suite == HP_SUITE_AES && !p->aes_met) {
-		p->aes_met = true;
-		hp_suite_update(p);
-	} else if (info.suite != HP_SUITE_AES && mutual(p) &&
-		   !info.initiator) {
+	if (info.suite != HP_SUITE_AES && !info.initiator && !info.handshaking)
 		hp_wg_renew(p->wg, p->node->now_ns);
-	}
 }
