@@ -68,6 +68,7 @@ static void setup(const struct matrix *m, const struct matrix_entry *e,
 		  struct place_kind layered[2], struct pair_setup *out)
 {
 	*out = (struct pair_setup){ .seed = e->seed, .loss = m->loss,
+				    .servers = m->servers,
 				    .met = m->met, .only = m->only };
 	for (unsigned int i = 0; i < 2; i++) {
 		out->place[i].subnet = (uint8_t)(1 + i);

@@ -30,6 +30,7 @@ struct matrix_entry {
 /**
  * struct matrix
  * @loss:  of each access link, 0 .. 1
+ * @servers: how many both have
  * @met:  they know each other's keys
  * @only: pairs of this class, the others are left out; ORACLE_KINDS: all
  */
@@ -37,6 +38,7 @@ struct matrix {
 	struct matrix_entry *entry;
 	size_t n;
 	double loss;
+	unsigned int servers;
 	bool met;
 	enum oracle only;
 };

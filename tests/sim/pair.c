@@ -28,6 +28,8 @@ static void build(struct trial *t, const struct pair_setup *p,
 		  struct pair_sample *out)
 {
 	sim_world_init(&t->w, p->seed, true);
+	while (t->w.n_servers < p->servers)
+		sim_world_add_server(&t->w);
 	sim_set_hops(t->w.sim, 8);
 	watch_begin(&t->watch, &t->w, p->trace);
 	for (unsigned int i = 0; i < 2; i++) {

@@ -16,6 +16,7 @@
  * @place: of alice, who asks, and of bob; port and link are drawn
  * @seed:  drives everything
  * @loss:  of each access link, 0 .. 1
+ * @servers: 1 .., the second with another address, which tells more of a NAT
  * @met:   they know each other's keys from an earlier time
  * @give_up_ns: how long a direct path is waited for; 0: as long as the class
  *         of the pair deserves
@@ -26,6 +27,7 @@ struct pair_setup {
 	struct place place[2];
 	uint64_t seed;
 	double loss;
+	unsigned int servers;
 	bool met;
 	uint64_t give_up_ns;
 	enum oracle only;

@@ -26,6 +26,7 @@ struct options {
 	bool trace;
 	bool matrix;
 	bool met;
+	unsigned int servers;
 	double loss;
 	const char *svg;
 	const char *pair;
@@ -92,6 +93,7 @@ static bool picture(const struct matrix *m, const char *dir, const char *name,
 static int matrix(const struct options *o)
 {
 	struct matrix m = { .loss = o->loss / 100, .met = o->met,
+			    .servers = o->servers,
 			    .only = ORACLE_KINDS };
 	unsigned int rounds = (unsigned int)o->seeds;
 	bool drawn = true;
@@ -116,6 +118,7 @@ static int matrix(const struct options *o)
 static int pair(const struct options *o)
 {
 	const struct matrix m = { .loss = o->loss / 100, .met = o->met,
+			    .servers = o->servers,
 				  .only = ORACLE_KINDS };
 	struct matrix_entry e = { 0 };
 	unsigned int set;
@@ -153,12 +156,13 @@ int main(int argc, char **argv)
 		{ "trace", no_argument, NULL, 't' },
 		{ "matrix", no_argument, NULL, 'm' },
 		{ "met", no_argument, NULL, 'k' },
+		{ "servers", required_argument, NULL, 'v' },
 		{ "loss", required_argument, NULL, 'l' },
 		{ "svg", required_argument, NULL, 'g' },
 		{ "pair", required_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options o = { .from = 1 };
+	struct options o = { .from = 1, .servers = 2 };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -181,6 +185,9 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			o.met = true;
+			break;
+		case 'v':
+			o.servers = (unsigned int)strtoul(optarg, NULL, 0);
 			break;
 		case 'l':
 			o.loss = strtod(optarg, NULL);
