@@ -126,18 +126,18 @@ static enum oracle found(enum next_port next)
 	return next == NEXT_STEP ? ORACLE_PREDICT : ORACLE_BIRTHDAY;
 }
 
-/* One port is unknown: @a's, or (both map by destination) either one's. */
-static enum oracle judge_many(const struct face *a, const struct face *b)
+/* Both map by destination. */
+static enum oracle judge_both(const struct face *a, const struct face *b)
 {
-	if (waits_at_port(a) && (a->next == NEXT_STEP || !waits_at_port(b)))
-		return found(a->next);
-	if (waits_at_port(b))
-		return found(b->next);
+	if (meets_at_server_port(a, b) || meets_at_server_port(b, a))
+		return ORACLE_CERTAIN;
 	if (a->next == NEXT_STEP && b->next == NEXT_STEP)
 		return ORACLE_PREDICT;
-	if (a->next == NEXT_ANY || b->next == NEXT_ANY)
-		return ORACLE_RELAY;
-	return ORACLE_BLOCKS;
+	if (a->next != NEXT_ANY && b->next != NEXT_ANY)
+		return ORACLE_BLOCKS;
+	if (waits_at_port(a) || waits_at_port(b))
+		return ORACLE_UNSOUGHT;
+	return ORACLE_RELAY;
 }
 
 static enum oracle judge(const struct face *a, const struct face *b)
@@ -148,9 +148,7 @@ static enum oracle judge(const struct face *a, const struct face *b)
 		return heard_at_port(b) ? ORACLE_CERTAIN : found(a->next);
 	if (a->mapping == SIM_EIM)
 		return heard_at_port(a) ? ORACLE_CERTAIN : found(b->next);
-	if (meets_at_server_port(a, b) || meets_at_server_port(b, a))
-		return ORACLE_CERTAIN;
-	return judge_many(a, b);
+	return judge_both(a, b);
 }
 
 static bool translates(const struct sim_nat *r)
@@ -206,6 +204,8 @@ const char *oracle_text(enum oracle o)
 		return "birthday";
 	case ORACLE_BLOCKS:
 		return "blocks";
+	case ORACLE_UNSOUGHT:
+		return "unsought";
 	case ORACLE_RELAY:
 		return "relay";
 	case ORACLE_NEVER:

@@ -16,7 +16,9 @@ enum oracle {
 	ORACLE_PREDICT,	/* a port has to be foreseen, and can be */
 	ORACLE_BIRTHDAY, /* a port has to be met by chance */
 	ORACLE_BLOCKS,	/* one on each side, at once, within small blocks */
-	ORACLE_RELAY,	/* the same within all ports: luck beyond any budget */
+	ORACLE_UNSOUGHT, /* a port could be met by chance, though both map by
+			  * destination; the path machine does not try */
+	ORACLE_RELAY,	/* two ports to be met all ports: luck beyond any budget */
 	ORACLE_NEVER,	/* no address at which one could reach the other */
 	ORACLE_KINDS,
 };

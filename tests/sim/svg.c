@@ -19,6 +19,7 @@ static const char *colour(enum oracle o)
 		return "#5b8def";
 	case ORACLE_BLOCKS:
 		return "#9a7be0";
+	case ORACLE_UNSOUGHT:
 	case ORACLE_RELAY:
 	case ORACLE_NEVER:
 	case ORACLE_KINDS:
@@ -38,6 +39,8 @@ static const char *words(enum oracle o)
 		return "birthday: one port is met by chance";
 	case ORACLE_BLOCKS:
 		return "blocks: two ports, within small blocks";
+	case ORACLE_UNSOUGHT:
+		return "relayed: a port by chance, and not tried";
 	case ORACLE_RELAY:
 		return "relayed: two ports among all of them";
 	case ORACLE_NEVER:
@@ -131,7 +134,7 @@ static void legend_draw(const struct matrix *m, int x, int y, FILE *out)
 		if (!n)
 			continue;
 		box(x, y - 11, 14, 14, colour((enum oracle)o),
-		    o < ORACLE_RELAY ? 1 : 0.35, out);
+		    o < ORACLE_UNSOUGHT ? 1 : 0.35, out);
 		snprintf(line, sizeof(line), "%s (%.0f %% direct)",
 			 words((enum oracle)o), 100.0 * direct / n);
 		text(x + 22, y, "start", line, out);
@@ -291,7 +294,7 @@ void matrix_times_svg(const struct matrix *m, FILE *out)
 	v = matrix_sorted(m, ORACLE_KINDS, matrix_first_rtt, &n);
 	curve_draw(&first, v, n, "#d29922", out);
 	free(v);
-	for (int o = 0, row = 0; o < ORACLE_RELAY; o++) {
+	for (int o = 0, row = 0; o < ORACLE_UNSOUGHT; o++) {
 		v = matrix_sorted(m, (enum oracle)o, matrix_direct_rtt, &n);
 		if (n > 1) {
 			curve_draw(&direct, v, n, colour((enum oracle)o), out);

@@ -49,7 +49,7 @@ static void named_print(const struct matrix *m, FILE *out)
 /* One letter: its class when all was direct, small when some was, else '.'. */
 static char letter(const struct matrix_cell *c)
 {
-	char l = "cpblrn"[c->theory];
+	char l = "cpblurn"[c->theory];
 
 	if (c->connected < c->n)
 		return '!';
@@ -63,7 +63,7 @@ static char letter(const struct matrix_cell *c)
 static void swept_print(const struct matrix *m, FILE *out)
 {
 	fputs("\nEvery kind of NAT with every other. Direct in all runs: "
-	      "Certain, Predict, Birthday, bLocks, Relay\n(by luck); in some: "
+	      "Certain, Predict, Birthday, bLocks,\nUnsought and Relay (by luck); in some: "
 	      "a small letter; in none: a dot; ! not as theory says.\n\n", out);
 	for (unsigned int r = 0; r < place_n_swept; r++) {
 		fprintf(out, "%-18s", place_swept[r].name);
