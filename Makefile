@@ -112,7 +112,8 @@ $(B)/tests/unit/test_tools_%: $(B)/tests/unit/test_tools_%.o \
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 # ---- checks --------------------------------------------------------------
-.PHONY: unit check-unit check-headers check-purity check check-lab check-fuzz
+.PHONY: unit check-unit check-headers check-purity check check-lab check-fuzz \
+        check-threads
 unit: $(unit_bin)
 
 check-unit: unit check-headers check-purity	## unit tests; needs no root
@@ -139,6 +140,12 @@ check:		## everything: unit, sanitizers, lab, fuzz; as root
 CASES ?=
 check-lab: all $(B)/tests/natbox/natbox	## lab of network namespaces; as root; CASES="pair stun" picks
 	$(Q)VARIANT=$(VARIANT) tests/lab/run $(CASES)
+
+tsan := build/clang-thread
+check-threads:	## what several threads share, under ThreadSanitizer (clang)
+	$(Q)$(MAKE) CC=clang SAN=thread $(tsan)/tests/unit/test_tund_data \
+		$(tsan)/tests/unit/test_tund_queue
+	$(Q)tests/run-unit $(tsan)
 
 FUZZ_SECONDS ?= 5
 check-fuzz:	## a short fuzz run of every parser (clang; FUZZ_SECONDS each)

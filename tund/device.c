@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <urcu-qsbr.h>
 
 #include "base/pkt.h"
 #include "base/time.h"
@@ -15,6 +14,7 @@
 #include "log.h"
 #include "ports.h"
 #include "queue.h"
+#include "quiet.h"
 #include "sys/loop.h"
 #include "sys/udp.h"
 #include "tun.h"
@@ -151,7 +151,7 @@ static void reclaim(void *ctx, uint64_t now_ns)
 	(void)now_ns;
 	if (!retired(d))
 		return;
-	synchronize_rcu();
+	quiet_wait(d->ports);
 	if (d->fib)
 		hp_fib_reclaim(d->fib);
 	ports_reclaim(d->ports);
