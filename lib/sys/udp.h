@@ -91,8 +91,8 @@ void hp_udp_batch_free(struct hp_udp_batch *b);
  * in one piece (UDP_SEGMENT). Off at first.
  */
 void hp_udp_batch_join(struct hp_udp_batch *b, bool on);
-/* Why the kernel refused joined datagrams on this socket, for good: an errno;
- * 0: it did not.
+/* Why the kernel last refused joined datagrams, other than for their length: an
+ * errno; 0: it did not. To other destinations they are joined all the same.
  */
 int hp_udp_batch_refused(const struct hp_udp_batch *b);
 
