@@ -288,6 +288,41 @@ static void once_aes_was_spoken_nothing_else_is_accepted(void **state)
 	sim_world_free(&t.w);
 }
 
+/* Alice has not been shown bob's record, and what he sends her with AES is
+ * lost: there is one session, and no second of its kind.
+ */
+static void who_withholds_and_drops_gets_silence(void **state)
+{
+	uint64_t end_ns, before;
+	struct hp_fib *fib;
+	struct pair t;
+	struct peer *p;
+
+	(void)state;
+	pair_new(&t, 12, two_autos);
+	sim_world_acquaint(&t.w);
+	sim_world_run(&t.w, 2 * HP_S);
+	end_ns = sim_now(t.w.sim) + HP_S;
+	sim_world_packet(t.x[0], t.x[1]);
+	while (strcmp(cipher_of(&t, 0), chacha) && sim_now(t.w.sim) < end_ns)
+		sim_world_run(&t.w, HP_MS);
+	p = hp_peer_named(t.x[0]->node, "bob");
+	assert_non_null(p);
+	hp_wg_peer_set_suites(p->wg, HP_SUITE_CHACHA,
+			      HP_SUITE_BIT(HP_SUITE_CHACHA),
+			      sim_now(t.w.sim));
+	p->settled = true; /* else she settles for AES herself */
+	sim_world_run(&t.w, 100 * HP_MS);
+	packets_pass(&t, chacha);
+	fib = hp_wg_fib(hp_node_wg(t.x[1]->node));
+	before = hp_fib_drops(fib, HP_DROP_SUITE);
+	sim_world_run(&t.w, 6 * HP_S);
+	(void)hp_wg_initiate(p->wg, sim_now(t.w.sim));
+	sim_world_run(&t.w, HP_S);
+	assert_true(hp_fib_drops(fib, HP_DROP_SUITE) > before);
+	sim_world_free(&t.w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +334,7 @@ int main(void)
 		cmocka_unit_test(a_change_of_mind_holds_from_the_next_start),
 		cmocka_unit_test(an_old_record_does_not_talk_them_down),
 		cmocka_unit_test(once_aes_was_spoken_nothing_else_is_accepted),
+		cmocka_unit_test(who_withholds_and_drops_gets_silence),
 	};
 
 	if (hp_crypto_init() != HP_OK)
