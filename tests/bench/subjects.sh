@@ -138,6 +138,10 @@ settled() {
 	case $1 in
 	hptun*) must 10 is alice bob .path.kind direct ;;
 	esac
+	case $1 in
+	hptun-aes*) must 5 is alice bob .cipher AES-256-GCM ;;
+	hptun*) must 5 is alice bob .cipher ChaCha20-Poly1305 ;;
+	esac
 	sleep 0.3
 }
 
