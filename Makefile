@@ -109,6 +109,10 @@ $(B)/tests/unit/test_tools_%: $(B)/tests/unit/test_tools_%.o \
 		$(unit_common:%.c=$(B)/%.o) $(tools_obj) $(libhp)
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+$(B)/tests/unit/test_rendezvous_%: $(B)/tests/unit/test_rendezvous_%.o \
+		$(B)/rendezvous/forward.o $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 # ---- checks --------------------------------------------------------------
