@@ -240,6 +240,7 @@ enum hp_err hp_aesgcm_open(const struct hp_secret *key, uint64_t counter,
 			   size_t len, uint8_t *out)
 {
 	size_t text_len = len - HP_TAG_LEN;
+	uint8_t rest[HP_TAG_LEN]; /* which GCM leaves alone */
 	EVP_CIPHER_CTX *ctx;
 	int n;
 	int ok;
@@ -250,8 +251,9 @@ enum hp_err hp_aesgcm_open(const struct hp_secret *key, uint64_t counter,
 	ok = ctx &&
 	     EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, HP_TAG_LEN,
 				 (void *)(box + text_len)) &&
-	     EVP_CipherUpdate(ctx, out, &n, box, (int)text_len) &&
-	     EVP_CipherFinal_ex(ctx, out + text_len, &n) > 0;
+	     (!text_len ||
+	      EVP_CipherUpdate(ctx, out, &n, box, (int)text_len)) &&
+	     EVP_CipherFinal_ex(ctx, rest, &n) > 0;
 	EVP_CIPHER_CTX_free(ctx);
 	return ok ? HP_OK : HP_ERR_AUTH;
 }

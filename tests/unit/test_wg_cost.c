@@ -110,6 +110,26 @@ static void packets_arrive_and_take_no_memory(void **state)
 	}
 }
 
+/* With the engines that the two ends have, and keys expanded for them. */
+static void packets_sealed_with_aes_take_no_memory_either(void **state)
+{
+	struct world *w = world_new(9, 2, true);
+
+	(void)state;
+	for (size_t a = 0; a < 2; a++)
+		hp_wg_peer_set_suites(w->node[a].peer[!a], HP_SUITE_AES,
+				      HP_SUITE_BIT(HP_SUITE_AES), w->now_ns);
+	world_send(w, 0, 1, 60);
+	world_wait(w, HP_S);
+	assert_int_equal(world_info(w, 0, 1).suite, HP_SUITE_AES);
+	assert_int_equal(batch(w), HP_BATCH);
+	taken = 0;
+	for (unsigned int i = 0; i < ROUNDS; i++)
+		assert_int_equal(batch(w), HP_BATCH);
+	assert_int_equal(taken, 0);
+	world_free(w);
+}
+
 #ifndef NO_HOOKS
 static void the_counter_counts(void **state)
 {
@@ -130,6 +150,7 @@ int main(void)
 		cmocka_unit_test(the_counter_counts),
 #endif
 		cmocka_unit_test(packets_arrive_and_take_no_memory),
+		cmocka_unit_test(packets_sealed_with_aes_take_no_memory_either),
 	};
 
 	if (hp_crypto_init() != HP_OK)
