@@ -477,8 +477,9 @@ router_box() { # NAME N WORDS
 	on "$1" sysctl -qw net.ipv4.conf.all.rp_filter=0 \
 		net.ipv4.conf.{inside,outside,lan,wan}.rp_filter=0
 	answers_for_inside "$1"
+	ip -n "$LAB-$1" -4 addr flush dev wan
 	lines "link set inside up" "link set outside up" \
-		"addr del $outside dev wan" "route replace $via dev wan" \
+		"route replace $via dev wan" \
 		"route replace default via $via dev wan" \
 		"route add $outside dev outside" \
 		"rule add iif lan lookup 10" \

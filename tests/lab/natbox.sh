@@ -61,13 +61,17 @@ case_carrier_without_hairpin() {
 }
 
 # ---- time -----------------------------------------------------------------
-# A path that is used once in a while stays: the NAT forgets after 30 s, and
-# keepalives come before.
+# The NAT forgets after 30 s. Netcheck finds that out; a path that nobody uses
+# stays all the while, for keepalives come before.
 case_lifetime_of_30_s() {
 	boxed "box eim apdf random lifetime=30" "$CONE lifetime=30" direct
 	local before
 	before=$(of alice bob .path.remote)
-	sleep 40
+	on alice timeout 90 hptun netcheck --rendezvous s.example.net --long \
+		--json >"$LAB_DIR/facts"
+	jq -c .ipv4 "$LAB_DIR/facts"
+	jq -e '.ipv4.lifetime | .alive_s == 25 and .dead_s == 60' \
+		"$LAB_DIR/facts"
 	[ "$(of alice bob .path.remote)" = "$before" ]
 	on bob ping -q -c 1 -W 2 "$(overlay alice)" | grep -q ' 0% packet loss'
 	path alice bob direct

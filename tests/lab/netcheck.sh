@@ -157,3 +157,44 @@ case_lifetime_shorter_than_keepalives() {
 	says .ipv4.lifetime.alive_s null
 	says .ipv4.lifetime.dead_s 25
 }
+
+# ---- kinds that the kernel lacks: the NAT box ------------------------------
+case_sequential_ports() {
+	behind "box apdm apdf sequential"
+	checks
+	v4 APDM APDF sequential false
+	says .ipv4.ports.stride 1
+	expects direct maybe-direct relayed relayed
+}
+
+case_sequential_ports_with_a_stride() {
+	behind "box apdm apdf sequential stride=4"
+	checks
+	v4 APDM APDF sequential false
+	says .ipv4.ports.stride 4
+}
+
+# A subscriber of a carrier has 512 ports, whatever the carrier has.
+case_block_of_ports() {
+	behind "box apdm apdf block block=512"
+	checks
+	v4 APDM APDF random false
+	says '.ipv4.ports | .high - .low < 512' true
+}
+
+case_mapping_by_address() {
+	behind "box adm adf random"
+	host s2
+	attach s2 15
+	start s2 rendezvous hptun-rendezvous
+	must 5 listening s2 8888
+	checks --rendezvous 203.0.113.15
+	says .ipv4.mapping ADM
+	says .ipv4.filtering ADF
+}
+
+case_hairpin_of_a_box() {
+	behind "box eim eif random hairpin"
+	checks
+	v4 EIM-or-ADM EIF-or-ADF random true
+}
