@@ -286,6 +286,7 @@ size_t hp_report_pairs(const struct hp_report *here,
 	}
 	for (unsigned int j = 0; j < n_there; j++)
 		if (!taken[j])
-			out[n++].there = &there->path[j];
+			out[n++] = (struct hp_report_pair){
+				.there = &there->path[j] };
 	return n;
 }
