@@ -11,6 +11,8 @@
 #define PORT_COUNT (65536 - PORT_FIRST)
 /* Linux keeps a flow that nobody answered for so long at most. */
 #define UNANSWERED_NS (30 * HP_S)
+/* A node takes a mapping that it left alone to be gone by then. */
+#define LIFE_KNOWN (120 * HP_S)
 
 /* Chains of mappings; a round of guesses makes a thousand. */
 #define CHAINS 1024
@@ -194,6 +196,10 @@ size_t nat_ports(struct nat *n, uint64_t now_ns)
 		for (struct mapping *m = n->by_port[i]; m; m = m->next_port) {
 			uint8_t bit = (uint8_t)(1u << m->port % 8);
 
+			/* No node can help what a NAT never forgets. */
+			if (!n->cfg.lifetime_ns &&
+			    now_ns > m->used_ns + LIFE_KNOWN)
+				continue;
 			count += !m->poisoned && !(seen[m->port / 8] & bit);
 			if (!m->poisoned)
 				seen[m->port / 8] |= bit;
