@@ -222,6 +222,8 @@ void hp_node_emit(struct hp_node *n, enum hp_node_event_kind kind,
 /* Puts @buf on the wire, behind a relay header when @path has a channel. */
 void hp_node_send(struct hp_node *n, const struct hp_path *path, int ttl,
 	       const uint8_t *buf, size_t len);
+/* Is it an address of this host, whatever the port? */
+bool hp_node_has_address(const struct hp_node *n, const struct hp_addr *a);
 /* Gathers our candidates again; announces them when they changed, or when
  * @anyway (the certificate or the revocation list did).
  */

@@ -60,7 +60,7 @@ static int ifaddr_cmp(const void *a, const void *b)
 }
 
 /* Asked for each peer, on hosts that may have thousands of addresses. */
-static bool own_address(const struct hp_node *n, const struct hp_addr *a)
+bool hp_node_has_address(const struct hp_node *n, const struct hp_addr *a)
 {
 	const struct hp_ifaddr key = { .addr = *a };
 
@@ -88,7 +88,7 @@ enum hp_mapping hp_server_mapping(const struct hp_node *n, const struct server *
 	for (unsigned int f = 0; f < 2; f++) {
 		const struct hp_addr *seen = s->seen[f];
 
-		if (seen[0].family && own_address(n, &seen[0]))
+		if (seen[0].family && hp_node_has_address(n, &seen[0]))
 			return HP_MAPPING_NONE;
 		if (seen[0].family && seen[1].family)
 			return hp_addr_eq(&seen[0], &seen[1]) ?

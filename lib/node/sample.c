@@ -46,10 +46,14 @@ void hp_sample_seen(struct hp_node *n, const struct hp_addr *server,
 
 void hp_sample_judge(const struct hp_node *n, struct hp_nat_facts *out)
 {
-	hp_nat_judge(&n->sample.nat, HP_AF_4, NULL, 0, out);
-	for (unsigned int i = 0; i < n->n_servers; i++)
-		if (hp_server_mapping(n, &n->servers[i]) == HP_MAPPING_NONE)
-			out->mapping = HP_NAT_MAPPING_NONE;
+	const struct hp_nat *nat = &n->sample.nat;
+	const struct hp_addr *own = NULL;
+
+	for (size_t i = 0; i < nat->n; i++)
+		if (!nat->sample[i].sock &&
+		    hp_node_has_address(n, &nat->sample[i].mapped))
+			own = &nat->sample[i].mapped;
+	hp_nat_judge(nat, HP_AF_4, own, own != NULL, out);
 }
 
 /* ---- asking ------------------------------------------------------------- */

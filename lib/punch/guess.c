@@ -44,8 +44,9 @@
  * new: from there on it is a path like any other, proved by a round trip and
  * nominated. Going direct ends the round; other sockets are closed.
  *
- * When. The side that nominates begins one when a round of volleys failed, the
- * other when none has come 2 s after that. The second follows the first at
+ * When. The side that nominates begins one when a round of volleys failed, or
+ * 0.7 s after it began when either NAT is known to be hard; the other side 2 s
+ * after that if none has come. The second follows the first at
  * once; then 125 s later, when the mappings of the first are gone, and twice as
  * long each time up to 67 minutes; blocks on both sides, which need luck, stay
  * at 125 s for 20 rounds. Only while data is sent.
@@ -72,12 +73,14 @@
 /* Hits in a thousand rounds below which a pair is not worth the probes. */
 #define HOPE 40
 
+/* Most paths are found by then; on the slowest a round is begun in vain. */
+#define VOLLEYS_FIRST (700 * HP_MS)
 #define SAY_EVERY (200 * HP_MS)
 #define SAYS 4
 #define TALK_TIME (5 * HP_S)
 /* For the word that the sockets are open, beyond the time it takes. */
 #define BEGUN_TIME (1 * HP_S)
-#define LISTEN_TIME (1 * HP_S)
+#define LISTEN_TIME (500 * HP_MS)
 #define NOMINATE_TIME (2 * HP_S)
 #define PROBE_TIME (HP_S / HP_BUDGET_PROBES_PER_S)
 /* Probes leave so many together, not one a wake-up. */
@@ -431,7 +434,7 @@ static void start(struct hp_punch *p, uint64_t now_ns)
 			g->next_ns += n * PROBE_TIME + BEGUN_TIME;
 		break;
 	case HP_GUESS_HARD:
-		g->end_ns = now_ns + BEGUN_TIME + LISTEN_TIME +
+		g->end_ns = now_ns + BEGUN_TIME +
 			    (g->plan.n_socks + n) * PROBE_TIME;
 		break;
 	}
@@ -632,21 +635,38 @@ void hp_guess_init(struct hp_guess *g)
 	g->asked = (struct hp_pace){ .every_ns = 30 * HP_S, .burst = 6 };
 }
 
+static bool is_told(const struct hp_punch *p)
+{
+	return p->own_mapping == HP_MAPPING_APDM ||
+	       p->peer_mapping == HP_MAPPING_APDM;
+}
+
+static void plan_for(struct hp_punch *p, uint64_t at_ns)
+{
+	struct hp_guess *g = &p->guess;
+
+	if (!is_able(p) || g->stage != HP_GUESS_OFF || g->due_ns != HP_NEVER)
+		return;
+	g->due_ns = at_ns + (p->controlling ? 0 : GAP_OTHER);
+	if (g->due_ns < g->not_before_ns)
+		g->due_ns = g->not_before_ns;
+}
+
+void hp_guess_soon(struct hp_punch *p, uint64_t now_ns)
+{
+	if (is_told(p) && !p->use)
+		plan_for(p, now_ns + VOLLEYS_FIRST);
+}
+
 void hp_guess_want(struct hp_punch *p, uint64_t now_ns)
 {
 	struct hp_guess *g = &p->guess;
-	bool told = p->own_mapping == HP_MAPPING_APDM ||
-		    p->peer_mapping == HP_MAPPING_APDM;
 
 	g->now_ns = now_ns;
-	if (told && !(p->methods & GUESS_METHODS))
+	if (is_told(p) && !(p->methods & GUESS_METHODS))
 		g->why = HP_PUNCH_WHY_GUESS_OFF;
-	if (!is_able(p) || g->stage != HP_GUESS_OFF || g->due_ns != HP_NEVER ||
-	    (!told && p->rounds < 2))
-		return;
-	g->due_ns = now_ns + (p->controlling ? 0 : GAP_OTHER);
-	if (g->due_ns < g->not_before_ns)
-		g->due_ns = g->not_before_ns;
+	if (is_told(p) || p->rounds > 1)
+		plan_for(p, now_ns);
 }
 
 void hp_guess_renew(struct hp_punch *p)

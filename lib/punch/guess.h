@@ -116,6 +116,10 @@ struct hp_guess {
 };
 
 void hp_guess_init(struct hp_guess *g);
+/* A full round of volleys begins, and it is known already that one of the NATs
+ * maps per destination: guessing does not wait for its end.
+ */
+void hp_guess_soon(struct hp_punch *p, uint64_t now_ns);
 /* A round of volleys failed: perhaps guessing helps. */
 void hp_guess_want(struct hp_punch *p, uint64_t now_ns);
 /* What the peer's address is, or how it is mapped, is news. */

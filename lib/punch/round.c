@@ -189,6 +189,8 @@ void hp_round_start(struct hp_punch *p, unsigned int n_full, bool introduced,
 	if (introduced || guard < HP_VOLLEY_GUARD)
 		guard = HP_VOLLEY_GUARD;
 	start(p, n_full, hp_time_min(guard, HP_VOLLEY_GUARD_MAX), now_ns);
+	if (n_full == HP_VOLLEY_FULL)
+		hp_guess_soon(p, now_ns);
 	/* Behind the opening volley: it tells the peer that it has left. */
 	hp_punch_request(p, relay, 0, HP_PROBE_PUNCH, now_ns);
 }
