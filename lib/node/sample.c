@@ -140,7 +140,14 @@ static void open_all(struct hp_node *n)
 	send_all(n);
 }
 
-void hp_sample_ask(struct peer *p)
+/* Could it map by destination, for all that is known? */
+static bool is_doubtful(enum hp_nat_mapping m)
+{
+	return m == HP_NAT_MAPPING_UNKNOWN ||
+	       m == HP_NAT_MAPPING_EIM_OR_ADM || hp_nat_is_hard(m);
+}
+
+void hp_sample_ask(struct peer *p, bool ports)
 {
 	struct hp_node *n = p->node;
 	struct sample *s = &n->sample;
@@ -152,8 +159,8 @@ void hp_sample_ask(struct peer *p)
 	hp_sample_judge(n, &f);
 	if (s->n_socks)
 		return; /* under way */
-	if ((!hp_nat_is_hard(f.mapping) &&
-	     f.mapping != HP_NAT_MAPPING_UNKNOWN) ||
+	if (!is_doubtful(f.mapping) ||
+	    (!ports && f.mapping == HP_NAT_MAPPING_EIM_OR_ADM) ||
 	    (fresh && f.ports == HP_NAT_PORTS_RANDOM))
 		s->next_ns = n->now_ns; /* known */
 	else

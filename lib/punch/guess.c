@@ -51,8 +51,10 @@
  * long each time up to 67 minutes; blocks on both sides, which need luck, stay
  * at 125 s for 20 rounds. Only while data is sent.
  *
- * Labels decide nothing: without one, guessing is still considered once two
- * rounds of volleys failed, and what the samples say counts.
+ * Labels decide nothing: without one, guessing is still considered once volleys
+ * failed, and what the samples say counts. Where no NAT is known to be hard, but
+ * only one address of a server was asked, each side in turn is taken to be: once
+ * each, and again after 10 minutes and more.
  */
 #include "punch/guess.h"
 
@@ -144,6 +146,20 @@ static enum hp_punch_reason plan_one(const struct hp_guess_word *hard,
 					 HP_PUNCH_WHY_NONE;
 }
 
+/* Nobody is known to be hard. With one server alone a NAT that looks at
+ * addresses cannot be told from an easy one: each side that may have it is the
+ * hard one in turn.
+ */
+static bool is_hard_in_doubt(const struct hp_guess_word *own,
+			     const struct hp_guess_word *peer, bool leader)
+{
+	bool a = own->mapping == HP_NAT_MAPPING_EIM_OR_ADM;
+	bool b = peer->mapping == HP_NAT_MAPPING_EIM_OR_ADM;
+	unsigned int attempt = leader ? own->attempt : peer->attempt;
+
+	return a && (!b || leader == (attempt % 2 == 0));
+}
+
 static enum hp_punch_reason plan_pair(const struct hp_guess_word *own,
 				      const struct hp_guess_word *peer,
 				      uint32_t methods, struct hp_guess_plan *o)
@@ -172,12 +188,12 @@ static enum hp_punch_reason plan_pair(const struct hp_guess_word *own,
 }
 
 void hp_guess_make_plan(const struct hp_guess_word *own,
-			const struct hp_guess_word *peer, unsigned int attempt,
+			const struct hp_guess_word *peer, bool leader,
 			struct hp_guess_plan *o)
 {
 	uint32_t methods = own->methods & peer->methods;
 	unsigned int n_socks = 0, n_ports = 0;
-	bool stride = false;
+	bool stride = false, hard = is_hard(own);
 
 	memset(o, 0, sizeof(*o));
 	if (own->mapping == HP_NAT_MAPPING_UNKNOWN ||
@@ -189,13 +205,18 @@ void hp_guess_make_plan(const struct hp_guess_word *own,
 			o->role = HP_GUESS_PAIR;
 		return;
 	}
-	if (!is_hard(own) && !is_hard(peer))
-		return;
-	o->why = plan_one(is_hard(own) ? own : peer, methods, attempt, &stride,
+	if (!is_hard(own) && !is_hard(peer)) {
+		o->doubt = true;
+		hard = is_hard_in_doubt(own, peer, leader);
+		if (!hard && !is_hard_in_doubt(peer, own, !leader))
+			return;
+	}
+	o->why = plan_one(hard ? own : peer, methods,
+			  leader ? own->attempt : peer->attempt, &stride,
 			  &n_socks, &n_ports);
 	if (o->why != HP_PUNCH_WHY_NONE)
 		return;
-	if (is_hard(own)) {
+	if (hard) {
 		o->role = HP_GUESS_HARD;
 		o->n_socks = n_socks;
 		o->n_peer = n_ports;
@@ -339,7 +360,8 @@ static bool begin(struct hp_punch *p, uint64_t id, bool leader, uint64_t now_ns)
 		say(p, now_ns);
 	else
 		g->say_ns = now_ns + SAY_EVERY;
-	p->ops.sample(p->ctx);
+	p->ops.sample(p->ctx, p->own_mapping == HP_MAPPING_APDM ||
+				      p->peer_mapping != HP_MAPPING_APDM);
 	return true;
 }
 
@@ -347,6 +369,8 @@ static uint64_t gap_after(const struct hp_guess *g)
 {
 	unsigned int n = g->attempt, luck;
 
+	if (g->plan.doubt && n > 1)
+		return GAP_HOPELESS << least(n - 2, GAP_SHIFT_MAX);
 	if (g->why == HP_PUNCH_WHY_GUESS_HOPELESS ||
 	    g->why == HP_PUNCH_WHY_GUESS_OFF)
 		return GAP_HOPELESS;
@@ -371,10 +395,12 @@ static void finish(struct hp_punch *p, enum hp_punch_reason why,
 	g->attempt += why == HP_PUNCH_WHY_GUESS_FAILED;
 	hp_budget_release(p->budget, p);
 	g->not_before_ns = now_ns + gap_after(g);
+	if (g->plan.doubt)
+		g->why = HP_PUNCH_WHY_NONE;
 	g->due_ns = g->not_before_ns + (p->controlling ? 0 : GAP_OTHER);
 	/* A second round right away goes through the same sockets. */
 	g->keep_ns = 0;
-	if (g->plan.role == HP_GUESS_HARD && g->attempt == 1)
+	if (g->plan.role == HP_GUESS_HARD && g->attempt == 1 && !g->plan.doubt)
 		g->keep_ns = now_ns + TALK_TIME;
 	else
 		tidy(p);
@@ -410,7 +436,7 @@ static void start(struct hp_punch *p, uint64_t now_ns)
 
 	g->own.room = (uint16_t)(hp_budget_room(p->budget, now_ns) +
 				 g->n_socks);
-	hp_guess_make_plan(&g->own, &g->peer, g->attempt, &g->plan);
+	hp_guess_make_plan(&g->own, &g->peer, g->leader, &g->plan);
 	g->target = target_of(p);
 	if (g->plan.role == HP_GUESS_NONE || !g->target.family) {
 		finish(p, g->plan.why, now_ns);
@@ -466,6 +492,7 @@ void hp_punch_sampled(struct hp_punch *p, const struct hp_nat_facts *f,
 		.last = f->last,
 		.lo = f->lo,
 		.hi = f->hi,
+		.attempt = (uint8_t)least(g->attempt, UINT8_MAX),
 	};
 	if (p->ops.open)
 		g->own.room = (uint16_t)(hp_budget_room(p->budget, now_ns) +
@@ -665,8 +692,7 @@ void hp_guess_want(struct hp_punch *p, uint64_t now_ns)
 	g->now_ns = now_ns;
 	if (is_told(p) && !(p->methods & GUESS_METHODS))
 		g->why = HP_PUNCH_WHY_GUESS_OFF;
-	if (is_told(p) || p->rounds > 1)
-		plan_for(p, now_ns);
+	plan_for(p, now_ns);
 }
 
 void hp_guess_renew(struct hp_punch *p)

@@ -26,6 +26,7 @@ enum hp_guess_role {
 /**
  * struct hp_guess_plan - What to do with the facts of both sides
  * @role:    HP_GUESS_NONE: nothing, because of @why
+ * @doubt:   no NAT is known to be hard, but one may be
  * @foresee: the peer's next port is known, not only their range
  * @n_socks: sockets to open (hard, pair)
  * @n_ports: ports of the peer to try (easy, pair)
@@ -34,15 +35,18 @@ enum hp_guess_role {
 struct hp_guess_plan {
 	enum hp_guess_role role;
 	enum hp_punch_reason why;
+	bool doubt;
 	bool foresee;
 	unsigned int n_socks;
 	unsigned int n_ports;
 	unsigned int n_peer;
 };
 
-/* The same on both sides, but for the roles: a function of the facts alone. */
+/* The same on both sides, but for the roles: a function of the facts alone.
+ * @leader: @own began the round.
+ */
 void hp_guess_make_plan(const struct hp_guess_word *own,
-			const struct hp_guess_word *peer, unsigned int attempt,
+			const struct hp_guess_word *peer, bool leader,
 			struct hp_guess_plan *out);
 /* The @i-th port to try of a peer that says @peer; @start, @step: random. */
 uint16_t hp_guess_port(const struct hp_guess_word *peer, bool foresee,

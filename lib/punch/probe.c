@@ -51,6 +51,7 @@ static void write_guess(struct hp_wr *w, const struct hp_guess_word *g)
 	hp_wr_be16(w, g->lo);
 	hp_wr_be16(w, g->hi);
 	hp_wr_be16(w, g->room);
+	hp_wr_u8(w, g->attempt);
 }
 
 size_t hp_probe_seal(const struct hp_probe_keys *keys,
@@ -99,7 +100,8 @@ static bool is_sane(const struct hp_guess_word *g)
 
 	if (g->step == HP_GUESS_ASK)
 		return !g->have && !g->methods && !g->mapping && !g->ports &&
-		       !g->stride && !g->last && !g->lo && !g->hi && !g->room;
+		       !g->stride && !g->last && !g->lo && !g->hi && !g->room &&
+		       !g->attempt;
 	return (g->step == HP_GUESS_FACTS || g->step == HP_GUESS_BEGUN) &&
 	       !(g->methods & ~GUESS_METHODS) &&
 	       g->mapping <= HP_NAT_MAPPING_APDM &&
@@ -125,6 +127,7 @@ static bool read_guess(const uint8_t *slot, struct hp_guess_word *g)
 	g->lo = hp_rd_be16(&r);
 	g->hi = hp_rd_be16(&r);
 	g->room = hp_rd_be16(&r);
+	g->attempt = hp_rd_u8(&r);
 	return !r.bad && have <= 1 && is_sane(g) && sodium_is_zero(r.p, r.left);
 }
 

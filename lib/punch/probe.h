@@ -54,6 +54,7 @@ enum hp_guess_step {
  * @methods: enum hp_method, those of guessing that the sender may use
  * @mapping and the rest: as in struct hp_nat_facts; all 0 with HP_GUESS_ASK
  * @room:    mappings that the sender may make yet
+ * @attempt: rounds that failed before this one
  */
 struct hp_guess_word {
 	enum hp_guess_step step;
@@ -66,6 +67,7 @@ struct hp_guess_word {
 	uint16_t lo;
 	uint16_t hi;
 	uint16_t room;
+	uint8_t attempt;
 };
 
 /**

@@ -214,9 +214,11 @@ static void on_event(void *ctx, enum hp_punch_event ev)
 	(void)ev;
 }
 
-static void on_sample(void *ctx)
+static void on_sample(void *ctx, bool ports)
 {
 	struct host *h = ctx;
+
+	(void)ports;
 
 	h->sample_ns = h->net->now_ns + 20 * HP_MS;
 }
@@ -868,7 +870,7 @@ static void both_sides_make_one_plan(void **state)
 				.room = rows[r].room,
 			};
 		for (unsigned int i = 0; i < 2; i++) {
-			hp_guess_make_plan(&side[i], &side[!i], 0, &plan[i]);
+			hp_guess_make_plan(&side[i], &side[!i], !i, &plan[i]);
 			if (plan[i].role != rows[r].role[i] ||
 			    plan[i].why != rows[r].why)
 				fail_msg("row %zu, side %u", r, i);
