@@ -418,8 +418,14 @@ static void net_start(struct net *w)
 			.epoch = 100 + i,
 			.methods = h->methods,
 			.budget = &h->budget,
-			.ops = { on_send, on_nominated, on_event, on_sample,
-				 h->no_open ? NULL : on_open, on_close },
+			.ops = {
+				.send = on_send,
+				.nominated = on_nominated,
+				.event = on_event,
+				.sample = on_sample,
+				.open = h->no_open ? NULL : on_open,
+				.close = on_close,
+			},
 			.ctx = h,
 		};
 
