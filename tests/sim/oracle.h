@@ -18,7 +18,7 @@ enum oracle {
 	ORACLE_BLOCKS,	/* one on each side, at once, within small blocks */
 	ORACLE_UNSOUGHT, /* a port could be met by chance, though both map by
 			  * destination; the path machine does not try */
-	ORACLE_RELAY,	/* two ports to be met all ports: luck beyond any budget */
+	ORACLE_RELAY,	/* two ports among all: luck beyond any budget */
 	ORACLE_NEVER,	/* no address at which one could reach the other */
 	ORACLE_KINDS,
 };

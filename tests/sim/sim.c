@@ -8,6 +8,7 @@
  *	                          	fast; --seeds N runs of each pair, and N
  *	                          	of each two of all kinds of NAT, --loss
  *	                          	PERCENT on each access link
+ *	sim --numbers			what was promised of it, and whether it holds
  *	sim --pair SET,ROW,COL,SEED	one run of the matrix again
  */
 #include <getopt.h>
@@ -17,6 +18,7 @@
 #include <time.h>
 
 #include "../sim/matrix.h"
+#include "../sim/numbers.h"
 #include "../sim/run.h"
 #include "base/crypto.h"
 
@@ -25,6 +27,7 @@ struct options {
 	uint64_t seeds;
 	bool trace;
 	bool matrix;
+	bool numbers;
 	bool met;
 	unsigned int servers;
 	double loss;
@@ -142,8 +145,9 @@ static int usage(const char *self)
 		"       %s --seed N [--trace]\n"
 		"       %s --matrix [--seeds N] [--loss PERCENT] "
 		"[--svg DIR]\n"
+		"       %s --numbers [--seeds N]\n"
 		"       %s --pair SET,ROW,COL,SEED [--loss PERCENT] "
-		"[--trace]\n", self, self, self, self);
+		"[--trace]\n", self, self, self, self, self);
 	return 2;
 }
 
@@ -155,6 +159,7 @@ int main(int argc, char **argv)
 		{ "from", required_argument, NULL, 'f' },
 		{ "trace", no_argument, NULL, 't' },
 		{ "matrix", no_argument, NULL, 'm' },
+		{ "numbers", no_argument, NULL, 'u' },
 		{ "met", no_argument, NULL, 'k' },
 		{ "servers", required_argument, NULL, 'v' },
 		{ "loss", required_argument, NULL, 'l' },
@@ -183,6 +188,9 @@ int main(int argc, char **argv)
 		case 'm':
 			o.matrix = true;
 			break;
+		case 'u':
+			o.numbers = true;
+			break;
 		case 'k':
 			o.met = true;
 			break;
@@ -206,6 +214,8 @@ int main(int argc, char **argv)
 		return usage(argv[0]);
 	if (o.pair)
 		return pair(&o);
+	if (o.numbers)
+		return numbers_print((unsigned int)o.seeds, o.from, stdout) > 0;
 	if (!o.seeds)
 		o.seeds = o.matrix ? 8 : 1000;
 	return o.matrix ? matrix(&o) : random_runs(&o, argv[0]);
