@@ -163,27 +163,30 @@ static void names_of(const struct matrix_entry *e, const char *out[2])
 	}
 }
 
+void matrix_tell(const struct matrix *m, const struct matrix_entry *e,
+		 FILE *out)
+{
+	const char *names[2];
+
+	names_of(e, names);
+	fprintf(out, "%s, %s: theory says %s, is %s %s\n  again: sim --pair "
+		"%u,%u,%u,%" PRIu64 " --loss %g --servers %u%s --trace\n",
+		names[0], names[1], oracle_text(e->s.theory),
+		!e->s.connected ? "not connected" :
+		e->s.direct ? "direct" : "relayed", e->s.why, e->set, e->row,
+		e->col, e->seed, 100 * m->loss, m->servers,
+		m->met ? " --met" : "");
+}
+
 size_t matrix_strays(const struct matrix *m, FILE *out)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->n; i++) {
-		const struct matrix_entry *e = &m->entry[i];
-		const char *names[2];
-
-		if (!pair_is_stray(&e->s))
+		if (!pair_is_stray(&m->entry[i].s))
 			continue;
 		n++;
-		names_of(e, names);
-		if (out)
-			fprintf(out, "%s, %s: theory says %s, is %s %s\n"
-				"  again: sim --pair %u,%u,%u,%" PRIu64
-				" --loss %g --trace\n", names[0], names[1],
-				oracle_text(e->s.theory),
-				!e->s.connected ? "not connected" :
-				e->s.direct ? "direct" : "relayed", e->s.why,
-				e->set, e->row, e->col, e->seed,
-				100 * m->loss);
+		matrix_tell(m, &m->entry[i], out);
 	}
 	return n;
 }

@@ -50,7 +50,10 @@ extern const unsigned int matrix_n_topologies;
 void matrix_run(struct matrix *m, enum matrix_set set, unsigned int rounds,
 		uint64_t from);
 void matrix_free(struct matrix *m);
-/* Runs that were not as theory says; each is told to @out when not NULL. */
+/* What came of one run, and how to repeat it. */
+void matrix_tell(const struct matrix *m, const struct matrix_entry *e,
+		 FILE *out);
+/* Runs that were not as theory says; each is told. */
 size_t matrix_strays(const struct matrix *m, FILE *out);
 /* One of the runs again, with a trace. */
 void matrix_again(const struct matrix *m, struct matrix_entry *e, FILE *trace);
