@@ -206,7 +206,9 @@ $(B)/tests/bench/hptund-null: $(B)/tund/main.o $(B)/tund.a \
 $(B)/tests/bench/ends: $(B)/tests/bench/ends.o $(libhp)
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench: all $(bench_bin)	## hptun beside others; ROUNDS= SECS= BENCH_WG=; as root
+bench:		## hptun beside others; ROUNDS= SECS= BENCH_WG=; as root
+	$(Q)contrib/deps build demo bench
+	$(Q)$(MAKE) all $(bench_bin)
 	$(Q)VARIANT=$(VARIANT) tests/bench/run
 
 bench-relay: all $(B)/tests/bench/ends	## relaying beside plain forwarding
