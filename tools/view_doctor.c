@@ -59,6 +59,32 @@ static void servers(const json_t *list, FILE *out)
 	}
 }
 
+static void nat(const json_t *h, FILE *out)
+{
+	const json_t *n = json_object_get(h, "nat");
+	const char *ports = view_text(n, "allocation");
+
+	fprintf(out, "  NAT          mapping: %s", view_text(h, "mapping"));
+	if (*ports && strcmp(ports, "unknown") != 0)
+		fprintf(out, "; ports: %s, %lld to %lld", ports,
+			count(n, "low"), count(n, "high"));
+	if (json_is_true(json_object_get(n, "many_addresses")))
+		fputs("; several outside addresses", out);
+	fputc('\n', out);
+}
+
+static void guessing(const json_t *g, FILE *out)
+{
+	if (!count(g, "rounds") && !count(g, "sockets"))
+		return;
+	fprintf(out, "  guessing     %s: %lld round%s, %lld probes, %lld "
+		"sockets; %lld of %lld extra mappings for all peers\n",
+		view_text(g, "state"), count(g, "rounds"),
+		count(g, "rounds") == 1 ? "" : "s", count(g, "probes"),
+		count(g, "sockets"), count(g, "mappings"),
+		count(g, "mappings_max"));
+}
+
 static void half(const char *name, const json_t *h, FILE *out)
 {
 	const json_t *cands = json_object_get(h, "candidates");
@@ -69,8 +95,8 @@ static void half(const char *name, const json_t *h, FILE *out)
 		fputs(": did not tell\n", out);
 		return;
 	}
-	fprintf(out, ": hptun %s\n  NAT          mapping: %s\n",
-		view_text(h, "version"), view_text(h, "mapping"));
+	fprintf(out, ": hptun %s\n", view_text(h, "version"));
+	nat(h, out);
 	for (size_t i = 0; i < json_array_size(cands); i++) {
 		const json_t *c = json_array_get(cands, i);
 
@@ -82,6 +108,7 @@ static void half(const char *name, const json_t *h, FILE *out)
 	fprintf(out, "  probes       %lld sent in %lld rounds, %lld heard\n",
 		count(h, "probes_sent"), count(h, "rounds"),
 		count(h, "probes_heard"));
+	guessing(json_object_get(h, "guessing"), out);
 	if (json_array_size(off)) {
 		fputs("  switched off ", out);
 		words(off, out);

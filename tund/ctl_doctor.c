@@ -15,7 +15,7 @@
 #include "node/halves.h"
 #include "punch/candidates.h"
 
-#define SETTLE_MS_DEFAULT 5000
+#define SETTLE_MS_DEFAULT 15000
 #define SETTLE_MS_MAX (600 * 1000)
 #define LOOK_EVERY_NS (100 * HP_MS)
 /* The peer is asked so often, and for so long. */
@@ -96,10 +96,45 @@ static json_t *drops_json(const struct hp_report *r)
 			 "full", (json_int_t)d[HP_PUNCH_DROP_FULL]);
 }
 
+/* What is known of the NAT and of guessing its ports. */
+static json_t *nat_json(const struct hp_report *r)
+{
+	bool any = r->ports != HP_NAT_PORTS_UNKNOWN;
+
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b}",
+			 "mapping", hp_nat_mapping_text(r->nat),
+			 "allocation", hp_nat_ports_text(r->ports),
+			 "stride", r->ports == HP_NAT_PORTS_SEQUENTIAL ?
+				 json_integer(r->stride) : json_null(),
+			 "low", any ? json_integer(r->lo) : json_null(),
+			 "high", any ? json_integer(r->hi) : json_null(),
+			 "many_addresses", (int)r->many_ips);
+}
+
+static json_t *guess_json(const struct hp_report *r)
+{
+	static const char *const words[] = {
+		[HP_REPORT_GUESS_NONE] = "none",
+		[HP_REPORT_GUESS_ROUND] = "under-way",
+		[HP_REPORT_GUESS_FAILED] = "failed",
+		[HP_REPORT_GUESS_QUEUED] = "waiting",
+		[HP_REPORT_GUESS_OFF] = "off",
+		[HP_REPORT_GUESS_HOPELESS] = "hopeless",
+	};
+
+	return json_pack("{s:s, s:I, s:I, s:i, s:i, s:i}",
+			 "state", words[r->guess],
+			 "rounds", (json_int_t)r->guesses,
+			 "probes", (json_int_t)r->guess_probes,
+			 "sockets", (int)r->sockets,
+			 "mappings", (int)r->mappings,
+			 "mappings_max", (int)r->mappings_max);
+}
+
 static json_t *half_json(const struct hp_report *r)
 {
 	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:I,"
-			 " s:o, s:o, s:o, s:o, s:o}",
+			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "version", r->version,
 			 "mapping", hp_mapping_text(r->mapping),
 			 "session", (int)r->session,
@@ -110,6 +145,8 @@ static json_t *half_json(const struct hp_report *r)
 			 "probes_heard", (json_int_t)r->rx,
 			 "probes_delayed", (json_int_t)r->throttled,
 			 "probes_dropped", drops_json(r),
+			 "nat", nat_json(r),
+			 "guessing", guess_json(r),
 			 "methods", methods_json(r, true),
 			 "methods_off", methods_json(r, false),
 			 "candidates", candidates_json(r),
@@ -237,7 +274,8 @@ static bool settled(struct hp_node *n, const struct hp_node_peer_info *p)
 		return true;
 	case HP_PEER_RELAYED:
 		return hp_node_report(n, p->name, &r) != HP_OK ||
-		       (!r.trying && !r.doubt);
+		       (!r.trying && !r.doubt &&
+			(r.guess != HP_REPORT_GUESS_ROUND || r.guesses > 1));
 	case HP_PEER_IDLE:
 	case HP_PEER_CONNECTING:
 		break;

@@ -293,6 +293,32 @@ static bool addresses(const struct hp_case *c, struct list *l)
 	return true;
 }
 
+/* What guessing came to. */
+static const char *guessed(const struct hp_case *c)
+{
+	switch (c->here->guess) {
+	case HP_REPORT_GUESS_FAILED:
+		return "; guessing did not hit it, and is tried again";
+	case HP_REPORT_GUESS_QUEUED:
+		return "; guessing waits for other peers' rounds";
+	case HP_REPORT_GUESS_ROUND:
+		return "; guessing is tried again now";
+	case HP_REPORT_GUESS_HOPELESS:
+		return "; there are too many to guess";
+	case HP_REPORT_GUESS_OFF:
+		return "; guessing is switched off";
+	case HP_REPORT_GUESS_NONE:
+		break;
+	}
+	return "";
+}
+
+/* The first round: nobody can say yet what it comes to. */
+static bool guessing(const struct hp_report *r)
+{
+	return r && r->guess == HP_REPORT_GUESS_ROUND && r->guesses <= 1;
+}
+
 static void one_nat(const struct hp_case *c, struct list *l, bool own)
 {
 	uint32_t m = HP_METHOD_PREDICT | HP_METHOD_BIRTHDAY;
@@ -302,11 +328,11 @@ static void one_nat(const struct hp_case *c, struct list *l, bool own)
 	if (own)
 		add(l, HP_CAUSE_NAT_OWN, better_nat,
 		    "the NAT in front of this host gives each destination "
-		    "another port, and guessing did not hit one");
+		    "another port%s", guessed(c));
 	else
 		add(l, HP_CAUSE_NAT_PEER, better_nat,
 		    "the NAT in front of %s gives each destination another "
-		    "port, and guessing did not hit one", c->peer);
+		    "port%s", c->peer, guessed(c));
 }
 
 /* What NATs of these kinds do. */
@@ -326,7 +352,8 @@ static bool nats(const struct hp_case *c, enum hp_mapping peer, struct list *l)
 	if (own == HP_MAPPING_APDM && peer == HP_MAPPING_APDM)
 		add(l, HP_CAUSE_NAT_BOTH, better_nat,
 		    "both NATs give each destination another port, so that "
-		    "neither end can know where the other will come from");
+		    "neither end can know where the other will come from%s",
+		    guessed(c));
 	else if (own == HP_MAPPING_APDM && peer != HP_MAPPING_NONE)
 		one_nat(c, l, true);
 	else if (peer == HP_MAPPING_APDM && own != HP_MAPPING_NONE)
@@ -402,6 +429,10 @@ static void relayed(const struct hp_case *c, struct list *l)
 	else if (h->trying)
 		add(l, HP_CAUSE_TRYING, retry,
 		    "the ends are still looking for a direct path");
+	else if (guessing(h) || guessing(c->there))
+		add(l, HP_CAUSE_TRYING, retry,
+		    "the ports of a NAT are being guessed, %u probes so far",
+		    (unsigned int)h->guess_probes);
 	else if (!firewalls(c, l) && !addresses(c, l) &&
 		 !nats(c, peer_mapping(c), l))
 		silence(c, l);

@@ -79,7 +79,7 @@ struct hp_case {
  */
 struct hp_finding {
 	enum hp_cause cause;
-	char words[200];
+	char words[240];
 	char remedy[320];
 };
 

@@ -64,6 +64,54 @@ static void report_servers(const struct hp_node *n, struct hp_report *r)
 	}
 }
 
+static void report_nat(const struct hp_node *n, struct hp_report *r)
+{
+	struct hp_node_guess_info g;
+	struct hp_nat_facts nat;
+
+	hp_node_nat_get(n, &nat);
+	r->nat = nat.mapping;
+	r->ports = nat.ports;
+	r->stride = (int16_t)nat.stride;
+	r->lo = nat.lo;
+	r->hi = nat.hi;
+	r->many_ips = nat.many_ips;
+	hp_node_guess_get(n, n->now_ns, &g);
+	r->mappings = (uint16_t)g.mappings;
+	r->mappings_max = (uint16_t)g.mappings_max;
+}
+
+/* The same for all reasons that have nothing to do with it. */
+static enum hp_report_guess guess_of(const struct hp_punch_info *info)
+{
+	switch (info->reason) {
+	case HP_PUNCH_WHY_GUESS_FAILED:
+		return HP_REPORT_GUESS_FAILED;
+	case HP_PUNCH_WHY_GUESS_QUEUED:
+		return HP_REPORT_GUESS_QUEUED;
+	case HP_PUNCH_WHY_GUESS_OFF:
+		return HP_REPORT_GUESS_OFF;
+	case HP_PUNCH_WHY_GUESS_HOPELESS:
+		return HP_REPORT_GUESS_HOPELESS;
+	case HP_PUNCH_WHY_GUESSING:
+		return HP_REPORT_GUESS_ROUND;
+	case HP_PUNCH_WHY_NONE:
+	case HP_PUNCH_WHY_IDLE:
+	case HP_PUNCH_WHY_TRYING:
+	case HP_PUNCH_WHY_LOST:
+	case HP_PUNCH_WHY_LOSSY:
+	case HP_PUNCH_WHY_NO_CANDIDATE:
+	case HP_PUNCH_WHY_BLOCKED:
+	case HP_PUNCH_WHY_NAT_BOTH:
+	case HP_PUNCH_WHY_NAT_PEER:
+	case HP_PUNCH_WHY_NAT_OWN:
+	case HP_PUNCH_WHY_ONE_WAY:
+	case HP_PUNCH_WHY_SILENT:
+		break;
+	}
+	return info->guessing ? HP_REPORT_GUESS_ROUND : HP_REPORT_GUESS_NONE;
+}
+
 static void report_paths(const struct hp_punch_info *info, struct hp_report *r)
 {
 	r->n_paths = (unsigned int)info->n_paths;
@@ -96,6 +144,7 @@ void hp_node_report_self(const struct hp_node *n, struct hp_report *r)
 	r->n_cand = (unsigned int)n->n_cand;
 	memcpy(r->cand, n->cand, sizeof(r->cand));
 	report_servers(n, r);
+	report_nat(n, r);
 }
 
 static void report_make(const struct peer *p, struct hp_report *r)
@@ -112,6 +161,10 @@ static void report_make(const struct peer *p, struct hp_report *r)
 	r->trying = info.state == HP_PUNCH_TRYING;
 	r->doubt = info.state == HP_PUNCH_DOUBT;
 	r->rounds = info.rounds;
+	r->guess = guess_of(&info);
+	r->guesses = info.guesses;
+	r->guess_probes = info.guess_probes;
+	r->sockets = (uint16_t)info.sockets;
 	r->tx = clamp(info.tx);
 	r->rx = clamp(info.rx);
 	r->throttled = clamp(info.throttled);

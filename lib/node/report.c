@@ -59,6 +59,44 @@ static enum hp_mapping mapping_get(struct hp_rd *r)
 	return m <= HP_MAPPING_APDM ? (enum hp_mapping)m : HP_MAPPING_UNKNOWN;
 }
 
+static void nat_put(struct hp_wr *w, const struct hp_report *r)
+{
+	hp_wr_u8(w, (uint8_t)r->nat);
+	hp_wr_u8(w, (uint8_t)r->ports);
+	hp_wr_u8(w, r->many_ips);
+	hp_wr_be16(w, (uint16_t)r->stride);
+	hp_wr_be16(w, r->lo);
+	hp_wr_be16(w, r->hi);
+	hp_wr_u8(w, (uint8_t)r->guess);
+	hp_wr_be32(w, r->guesses);
+	hp_wr_be32(w, r->guess_probes);
+	hp_wr_be16(w, r->sockets);
+	hp_wr_be16(w, r->mappings);
+	hp_wr_be16(w, r->mappings_max);
+}
+
+static void nat_get(struct hp_rd *rd, struct hp_report *r)
+{
+	uint8_t nat = hp_rd_u8(rd), ports = hp_rd_u8(rd), guess;
+
+	if (nat <= HP_NAT_MAPPING_APDM)
+		r->nat = (enum hp_nat_mapping)nat;
+	if (ports <= HP_NAT_PORTS_RANDOM)
+		r->ports = (enum hp_nat_ports)ports;
+	r->many_ips = hp_rd_u8(rd);
+	r->stride = (int16_t)hp_rd_be16(rd);
+	r->lo = hp_rd_be16(rd);
+	r->hi = hp_rd_be16(rd);
+	guess = hp_rd_u8(rd);
+	if (guess <= HP_REPORT_GUESS_HOPELESS)
+		r->guess = (enum hp_report_guess)guess;
+	r->guesses = hp_rd_be32(rd);
+	r->guess_probes = hp_rd_be32(rd);
+	r->sockets = hp_rd_be16(rd);
+	r->mappings = hp_rd_be16(rd);
+	r->mappings_max = hp_rd_be16(rd);
+}
+
 static void head_put(struct hp_wr *w, const struct hp_report *r)
 {
 	size_t len = strnlen(r->version, sizeof(r->version) - 1);
@@ -95,6 +133,7 @@ static void head_put(struct hp_wr *w, const struct hp_report *r)
 		addr_put(w, &r->cand[i].addr);
 	}
 	hp_wr_u8(w, (uint8_t)r->n_paths);
+	nat_put(w, r);
 }
 
 /* Shown on terminals and in logs: nothing but printable characters. */
@@ -160,6 +199,7 @@ static enum hp_err head_get(struct hp_rd *rd, struct hp_report *r)
 		r->cand[i].addr = addr_get(rd);
 	}
 	r->n_paths = hp_rd_u8(rd);
+	nat_get(rd, r);
 	return rd->bad || r->n_paths > HP_PUNCH_PATHS ? HP_ERR_FORMAT : HP_OK;
 }
 

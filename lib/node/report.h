@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "member/network.h"
 #include "node/node.h"
+#include "punch/nat.h"
 #include "punch/punch.h"
 
 /* Longest name of a version, with its NUL. */
@@ -24,6 +25,16 @@
 #define HP_REPORT_PART_MAX 1000
 /* The head, and paths. */
 #define HP_REPORT_PARTS_MAX 3
+
+/* How the guessing of a NAT's ports stands. The values are on the wire. */
+enum hp_report_guess {
+	HP_REPORT_GUESS_NONE,	  /* not called for */
+	HP_REPORT_GUESS_ROUND,	  /* a round is under way */
+	HP_REPORT_GUESS_FAILED,	  /* the last one hit nothing */
+	HP_REPORT_GUESS_QUEUED,	  /* others' rounds come first */
+	HP_REPORT_GUESS_OFF,	  /* switched off, here or at the peer */
+	HP_REPORT_GUESS_HOPELESS, /* too many ports on both sides */
+};
 
 /* What a server means to the node that reports. */
 struct hp_report_server {
@@ -60,6 +71,14 @@ struct hp_report_path {
  * @version:   of the program
  * @methods:   enum hp_method that may be used
  * @mapping:   of the NAT, as far as the servers tell
+ * @nat, @ports: the same from all samples, and how it chooses ports: from @lo
+ *             to @hi, @stride apart when sequential
+ * @many_ips:  it has several external addresses
+ * @guess:     see the enum; @guesses: rounds begun, @guess_probes: probes sent
+ *             in them
+ * @sockets:   extra sockets open for the peer
+ * @mappings:  extra mappings that live in the NAT, of @mappings_max, for all
+ *             peers together
  * @peer_mapping: what the peer said of its own
  * @session:   keys are agreed with the peer
  * @direct:    packets to it go straight
@@ -75,6 +94,18 @@ struct hp_report {
 	uint32_t methods;
 	enum hp_mapping mapping;
 	enum hp_mapping peer_mapping;
+	enum hp_nat_mapping nat;
+	enum hp_nat_ports ports;
+	int16_t stride;
+	uint16_t lo;
+	uint16_t hi;
+	bool many_ips;
+	enum hp_report_guess guess;
+	uint32_t guesses;
+	uint32_t guess_probes;
+	uint16_t sockets;
+	uint16_t mappings;
+	uint16_t mappings_max;
 	bool session;
 	bool direct;
 	bool trying;

@@ -304,3 +304,39 @@ uint16_t hp_nat_port_step(uint16_t port, int stride, int i)
 
 	return (uint16_t)(HP_NAT_PORT_MIN + (at < 0 ? at + range : at));
 }
+
+const char *hp_nat_mapping_text(enum hp_nat_mapping m)
+{
+	switch (m) {
+	case HP_NAT_MAPPING_UNKNOWN:
+		return "unknown";
+	case HP_NAT_MAPPING_NONE:
+		return "none";
+	case HP_NAT_MAPPING_EIM:
+		return "EIM";
+	case HP_NAT_MAPPING_EIM_OR_ADM:
+		return "EIM-or-ADM";
+	case HP_NAT_MAPPING_ADM:
+		return "ADM";
+	case HP_NAT_MAPPING_ADM_OR_APDM:
+		return "ADM-or-APDM";
+	case HP_NAT_MAPPING_APDM:
+		return "APDM";
+	}
+	return "unknown";
+}
+
+const char *hp_nat_ports_text(enum hp_nat_ports p)
+{
+	switch (p) {
+	case HP_NAT_PORTS_UNKNOWN:
+		return "unknown";
+	case HP_NAT_PORTS_PRESERVED:
+		return "preserved";
+	case HP_NAT_PORTS_SEQUENTIAL:
+		return "sequential";
+	case HP_NAT_PORTS_RANDOM:
+		return "random";
+	}
+	return "unknown";
+}

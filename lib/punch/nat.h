@@ -137,4 +137,8 @@ enum hp_mapping hp_nat_mapping_word(enum hp_nat_mapping m);
  */
 uint16_t hp_nat_port_step(uint16_t port, int stride, int i);
 
+/* A word or phrase for each; never NULL. */
+const char *hp_nat_mapping_text(enum hp_nat_mapping m);
+const char *hp_nat_ports_text(enum hp_nat_ports p);
+
 #endif

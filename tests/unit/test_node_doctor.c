@@ -35,6 +35,11 @@ static struct hp_report full(void)
 		.rx = 4, .throttled = 5, .drops = { 1, 2, 3, 4, 5, 6 },
 		.n_servers = HP_SERVERS_MAX, .n_cand = HP_CANDIDATES_MAX,
 		.n_paths = HP_PUNCH_PATHS,
+		.nat = HP_NAT_MAPPING_APDM, .ports = HP_NAT_PORTS_SEQUENTIAL,
+		.stride = -3, .lo = 1024, .hi = 65535, .many_ips = true,
+		.guess = HP_REPORT_GUESS_HOPELESS, .guesses = 4,
+		.guess_probes = 70001, .sockets = 256, .mappings = 255,
+		.mappings_max = 256,
 	};
 
 	for (unsigned int i = 0; i < r.n_servers; i++)
@@ -130,14 +135,14 @@ static void report_out_of_range_is_refused(void **state)
 	for (size_t i = 0; i < N(rows); i++) {
 		size_t len = hp_report_encode(&r, 0, buf);
 
-		assert_int_equal(len, 53);
+		assert_int_equal(len, 77);
 		buf[rows[i].at] = rows[i].value;
 		memset(buf + len, 0, 200);
 		if (hp_report_decode(&got, 0, buf, len + 200) != rows[i].want)
 			fail_msg("%s", rows[i].label);
 	}
 	buf[2] = '\033'; /* not on somebody's terminal */
-	assert_int_equal(hp_report_decode(&got, 0, buf, 53), HP_OK);
+	assert_int_equal(hp_report_decode(&got, 0, buf, 77), HP_OK);
 	assert_string_equal(got.version, "?");
 	r.n_paths = 1;
 	r.path[0] = (struct hp_report_path){ .kind = HP_CAND_HOST,
@@ -270,6 +275,8 @@ struct row {
 	bool own6, peer6;		/* IPv6 instead of IPv4 */
 	bool one_nat;
 	bool trying, doubt, valid;
+	enum hp_report_guess guess, there_guess;
+	uint32_t guesses;
 	bool alone;			/* without the peer's half */
 	bool unmet, no_intro, mute_relay;
 	bool unresolved;
@@ -296,6 +303,8 @@ static struct hp_report end_of(const struct row *r, bool here)
 		.mapping = mapping_of(here ? r->own : r->peer),
 		.peer_mapping = mapping_of(here ? r->peer : r->own),
 		.trying = r->trying, .doubt = r->doubt,
+		.guess = here ? r->guess : r->there_guess,
+		.guesses = r->guesses,
 		.n_cand = 1, .n_paths = r->no_intro ? 0 : 2,
 	};
 
@@ -374,6 +383,20 @@ static const struct row rows[] = {
 	  .own = RANDOM, .peer = RANDOM, .alone = true },
 	{ "ours random", HP_CAUSE_NAT_OWN, HP_PEER_RELAYED, .own = RANDOM, .peer = HOME },
 	{ "its random", HP_CAUSE_NAT_PEER, HP_PEER_RELAYED, .own = HOME, .peer = RANDOM },
+	{ "guessed for the first time", HP_CAUSE_TRYING, HP_PEER_RELAYED,
+	  .own = RANDOM, .peer = HOME, .guess = HP_REPORT_GUESS_ROUND,
+	  .guesses = 1 },
+	{ "the peer guesses", HP_CAUSE_TRYING, HP_PEER_RELAYED,
+	  .own = RANDOM, .peer = HOME, .there_guess = HP_REPORT_GUESS_ROUND,
+	  .guesses = 1 },
+	{ "guessed again", HP_CAUSE_NAT_OWN, HP_PEER_RELAYED,
+	  .own = RANDOM, .peer = HOME, .guess = HP_REPORT_GUESS_ROUND,
+	  .guesses = 2 },
+	{ "guessed in vain", HP_CAUSE_NAT_PEER, HP_PEER_RELAYED,
+	  .own = HOME, .peer = RANDOM, .guess = HP_REPORT_GUESS_FAILED,
+	  .guesses = 1 },
+	{ "nothing to hope for", HP_CAUSE_NAT_BOTH, HP_PEER_RELAYED,
+	  .own = RANDOM, .peer = RANDOM, .guess = HP_REPORT_GUESS_HOPELESS },
 	{ "guessing is off", HP_CAUSE_METHOD_OFF, HP_PEER_RELAYED,
 	  .own = RANDOM, .peer = HOME, .there_off = HP_METHOD_BIRTHDAY },
 	{ "a NAT cannot be to blame before a public host", HP_CAUSE_BLOCKED,

@@ -15,7 +15,7 @@ static enum hp_err set_timeout(void *ctx, const char *value,
 }
 
 static const struct cli_opt opts[] = {
-	{ "timeout", "TIME", "for the connection to settle (5s)",
+	{ "timeout", "TIME", "for the connection to settle (15s)",
 	  set_timeout },
 };
 
@@ -58,7 +58,7 @@ static int exit_of(const json_t *doc)
 
 int cmd_doctor(int argc, char **argv)
 {
-	uint64_t timeout_ns = 5 * HP_S;
+	uint64_t timeout_ns = 15 * HP_S;
 	char network[HP_NAME_TEXT], reason[CTL_REASON] = "";
 	struct hp_fault f = { 0 };
 	json_t *doc = NULL;
