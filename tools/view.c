@@ -46,6 +46,11 @@ static const char *bytes(const json_t *doc, const char *key,
 	return human_bytes((uint64_t)v, out);
 }
 
+static long long count(const json_t *doc, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(doc, key));
+}
+
 void view_server(const json_t *server, FILE *out)
 {
 	const json_t *seen = json_object_get(server, "seen");
@@ -171,6 +176,20 @@ static void peer_row(struct table *t, const json_t *peer)
 	table_cell(t, *cipher ? cipher : NULL);
 }
 
+/* What guessing has cost for a peer. Returns what goes before the next line. */
+static const char *guesses(const json_t *peer, const char *gap, FILE *out)
+{
+	const json_t *g = json_object_get(peer, "guessing");
+
+	if (!count(g, "rounds") && !count(g, "sockets"))
+		return gap;
+	fprintf(out, "%s%s: ports guessed in %lld round%s, %lld probes, %lld "
+		"extra sockets open\n", gap, view_text(peer, "name"),
+		count(g, "rounds"), count(g, "rounds") == 1 ? "" : "s",
+		count(g, "probes"), count(g, "sockets"));
+	return "";
+}
+
 static void whys(const json_t *peers, FILE *out)
 {
 	const char *gap = "\n";
@@ -187,6 +206,7 @@ static void whys(const json_t *peers, FILE *out)
 				view_text(peer, "state"), why);
 			gap = "";
 		}
+		gap = guesses(peer, gap, out);
 		if (*warning) {
 			fprintf(out, "%s%s: %s\n", gap, name, warning);
 			gap = "";
@@ -214,6 +234,25 @@ void view_peers(const json_t *peers, FILE *out)
 	whys(peers, out);
 }
 
+/* What is switched off, and what guessing costs, when there is any. */
+static void limits(const json_t *status, FILE *out)
+{
+	const json_t *off = json_object_get(status, "methods_off");
+	const json_t *g = json_object_get(status, "guessing");
+
+	if (json_array_size(off)) {
+		fputs("methods off ", out);
+		list(off, out);
+		fputc('\n', out);
+	}
+	if (!count(g, "probes") && !count(g, "mappings"))
+		return;
+	fprintf(out, "guessing    %lld sockets, %lld of %lld extra mappings; "
+		"%lld probes so far, at most %lld/s\n", count(g, "sockets"),
+		count(g, "mappings"), count(g, "mappings_max"),
+		count(g, "probes"), count(g, "probes_per_s_max"));
+}
+
 void view_status(const json_t *status, FILE *out)
 {
 	const json_t *servers = json_object_get(status, "rendezvous");
@@ -239,6 +278,7 @@ void view_status(const json_t *status, FILE *out)
 		view_server(s, out);
 		fputc('\n', out);
 	}
+	limits(status, out);
 	fputc('\n', out);
 	view_peers(json_object_get(status, "peers"), out);
 }

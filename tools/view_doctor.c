@@ -15,9 +15,11 @@ static long long count(const json_t *doc, const char *key)
 /* "a, b" of an array of strings. */
 static void words(const json_t *list, FILE *out)
 {
-	for (size_t i = 0; i < json_array_size(list); i++)
-		fprintf(out, "%s%s", i ? ", " : "",
-			json_string_value(json_array_get(list, i)));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *s = json_string_value(json_array_get(list, i));
+
+		fprintf(out, "%s%s", i ? ", " : "", s ? s : "?");
+	}
 }
 
 static void findings(const json_t *doc, FILE *out)

@@ -71,6 +71,8 @@ enum hp_err ctl_want(struct ctl_client *c, const char *text,
 /* The facts as JSON, new references. ctl_status.c */
 json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns);
 json_t *ctl_addr_json(const struct hp_addr *a); /* null: none */
+/* Names of the methods in the set @methods, or of those that are not in it. */
+json_t *ctl_methods_json(uint32_t methods, bool on);
 json_t *ctl_server_json(const struct hp_node_server_info *s);
 json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns);
 

@@ -42,17 +42,6 @@ static json_t *us_json(uint32_t us)
 	return us ? json_real((double)us / 1000.0) : json_null();
 }
 
-static json_t *methods_json(const struct hp_report *r, bool on)
-{
-	json_t *list = json_array();
-
-	for (unsigned int i = 0; i < HP_METHODS; i++)
-		if ((r->methods >> i & 1) == on)
-			json_array_append_new(list, json_string(hp_method_text(
-				(enum hp_method)(1u << i))));
-	return list;
-}
-
 static json_t *servers_json(const struct hp_report *r)
 {
 	json_t *list = json_array();
@@ -147,8 +136,8 @@ static json_t *half_json(const struct hp_report *r)
 			 "probes_dropped", drops_json(r),
 			 "nat", nat_json(r),
 			 "guessing", guess_json(r),
-			 "methods", methods_json(r, true),
-			 "methods_off", methods_json(r, false),
+			 "methods", ctl_methods_json(r->methods, true),
+			 "methods_off", ctl_methods_json(r->methods, false),
 			 "candidates", candidates_json(r),
 			 "rendezvous", servers_json(r));
 }

@@ -121,7 +121,8 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 		handshake = json_integer((json_int_t)(
 			hp_time_since(now_ns, p->handshake_ns) / HP_S));
 	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:b, s:o, s:s?, s:o,"
-			 " s:s?, s:o, s:I, s:I, s:i, s:s?, s:o, s:o, s:o}",
+			 " s:s?, s:o, s:I, s:I, s:i, s:s?, s:o, s:o, s:o,"
+			 " s:I, s:{s:I, s:I, s:i}}",
 			 "name", p->name,
 			 "public_key", key_json(&p->key),
 			 "address", ip_json(&p->addr4),
@@ -139,7 +140,39 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 			 "cause", p->cause ? hp_err_name(p->cause) : NULL,
 			 "warning", warning_json(p),
 			 "session_ms", span_json(p->connect_ns, p->session_ns),
-			 "direct_ms", span_json(p->connect_ns, p->direct_ns));
+			 "direct_ms", span_json(p->connect_ns, p->direct_ns),
+			 "probes_sent", (json_int_t)p->probes,
+			 "guessing",
+			 "rounds", (json_int_t)p->guesses,
+			 "probes", (json_int_t)p->guess_probes,
+			 "sockets", (int)p->sockets);
+}
+
+json_t *ctl_methods_json(uint32_t methods, bool on)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < HP_METHODS; i++)
+		if ((methods >> i & 1) == on)
+			json_array_append_new(list, json_string(hp_method_text(
+				(enum hp_method)(1u << i))));
+	return list;
+}
+
+/* What guessing ports costs, and may cost at most. */
+static json_t *budget_json(const struct hp_node *n, uint64_t now_ns)
+{
+	struct hp_node_guess_info g;
+
+	hp_node_guess_get(n, now_ns, &g);
+	return json_pack("{s:b, s:i, s:i, s:i, s:I, s:i, s:I}",
+			 "under_way", (int)g.busy,
+			 "sockets", (int)g.sockets,
+			 "mappings", (int)g.mappings,
+			 "mappings_max", (int)g.mappings_max,
+			 "probes", (json_int_t)g.probes,
+			 "probes_per_s_max", (int)g.probes_per_s,
+			 "waits", (json_int_t)g.refused);
 }
 
 static json_t *self_json(const struct ctl_cfg *cfg)
@@ -220,6 +253,11 @@ json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 		if (!hp_wg_peer_user(p))
 			json_array_append_new(peers,
 					      stock_json(cfg, p, now_ns));
+	json_object_set_new(status, "methods_off",
+			    ctl_methods_json(hp_node_methods(cfg->node),
+					     false));
+	json_object_set_new(status, "guessing",
+			    budget_json(cfg->node, now_ns));
 	json_object_set_new(status, "rendezvous", servers);
 	json_object_set_new(status, "peers", peers);
 	return status;

@@ -79,6 +79,11 @@ enum hp_err hp_node_set_revoked(struct hp_node *n, const uint8_t *list,
 	return hp_node_revoke(n, list, len);
 }
 
+uint32_t hp_node_methods(const struct hp_node *n)
+{
+	return n->cfg.methods;
+}
+
 struct hp_addr hp_node_addr4(const struct hp_node *n)
 {
 	return hp_overlay_addr4(&n->self.cert.grant.overlay);
@@ -125,6 +130,61 @@ static bool on_link(const struct hp_node *n, const struct hp_addr *a)
 	return false;
 }
 
+/* Does the peer show the same address to the world as we do, and is nothing
+ * heard of it but over the relay?
+ */
+static bool behind_one_nat(const struct hp_node *n,
+			   const struct hp_punch_info *punch)
+{
+	bool same = false;
+
+	for (size_t i = 0; i < punch->n_paths; i++) {
+		const struct hp_punch_path_info *t = &punch->paths[i];
+
+		if (t->kind == HP_CAND_RELAYED)
+			continue;
+		if (t->heard || t->valid)
+			return false;
+		for (size_t j = 0; j < n->n_cand; j++)
+			same |= t->kind == HP_CAND_REFLEXIVE &&
+				n->cand[j].kind == HP_CAND_REFLEXIVE &&
+				n->cand[j].addr.family == HP_AF_4 &&
+				hp_addr_same_ip(&n->cand[j].addr,
+						&t->path.remote);
+	}
+	return same;
+}
+
+static const char *why_relayed(const struct hp_node *n,
+			       const struct hp_punch_info *punch)
+{
+	switch (punch->reason) {
+	case HP_PUNCH_WHY_NAT_BOTH:
+	case HP_PUNCH_WHY_NAT_PEER:
+	case HP_PUNCH_WHY_NAT_OWN:
+	case HP_PUNCH_WHY_GUESS_FAILED:
+	case HP_PUNCH_WHY_GUESS_HOPELESS:
+	case HP_PUNCH_WHY_SILENT:
+		if (behind_one_nat(n, punch))
+			return "both are behind one NAT, which does not turn "
+			       "packets around";
+		break;
+	case HP_PUNCH_WHY_NONE:
+	case HP_PUNCH_WHY_IDLE:
+	case HP_PUNCH_WHY_TRYING:
+	case HP_PUNCH_WHY_LOST:
+	case HP_PUNCH_WHY_LOSSY:
+	case HP_PUNCH_WHY_NO_CANDIDATE:
+	case HP_PUNCH_WHY_BLOCKED:
+	case HP_PUNCH_WHY_GUESSING:
+	case HP_PUNCH_WHY_GUESS_QUEUED:
+	case HP_PUNCH_WHY_GUESS_OFF:
+	case HP_PUNCH_WHY_ONE_WAY:
+		break;
+	}
+	return hp_punch_reason_text(punch->reason);
+}
+
 static const char *why(const struct peer *p,
 		       const struct hp_punch_info *punch)
 {
@@ -144,7 +204,7 @@ static const char *why(const struct peer *p,
 	case HP_PEER_LOST:
 		return "nothing is heard from it any more";
 	case HP_PEER_RELAYED:
-		return hp_punch_reason_text(punch->reason);
+		return why_relayed(n, punch);
 	case HP_PEER_CONNECTING:
 		break;
 	}
@@ -188,6 +248,10 @@ static void peer_info(const struct peer *p, uint64_t now_ns,
 		out->rtt_ns = punch.rtt_ns;
 		out->pong_ns = punch.pong_ns;
 		out->pongs = punch.pongs;
+		out->probes = punch.tx;
+		out->guesses = punch.guesses;
+		out->guess_probes = punch.guess_probes;
+		out->sockets = punch.sockets;
 	}
 	if (p->state == HP_PEER_DIRECT || p->state == HP_PEER_RELAYED)
 		out->path = hp_path_set(&p->direct) ? p->direct : p->relay;

@@ -294,6 +294,9 @@ struct hp_node_server_info {
  * @cipher:   name of the session's, NULL without one
  * @handshake_ns: last handshake completed, 0: never
  * @n_candidates: of the peer, as announced
+ * @probes:   sent to it, of any kind, since its keys are known
+ * @guesses:  rounds of guessing ports, @guess_probes: probes sent in them
+ * @sockets:  extra sockets open for it
  */
 struct hp_node_peer_info {
 	const char *name;
@@ -321,6 +324,10 @@ struct hp_node_peer_info {
 	uint64_t tx_bytes;
 	uint32_t mtu;
 	unsigned int n_candidates;
+	uint64_t probes;
+	uint32_t guesses;
+	uint32_t guess_probes;
+	unsigned int sockets;
 };
 
 /**
@@ -344,6 +351,8 @@ struct hp_node_guess_info {
 
 void hp_node_guess_get(const struct hp_node *n, uint64_t now_ns,
 		       struct hp_node_guess_info *out);
+/* enum hp_method, those that may be used. */
+uint32_t hp_node_methods(const struct hp_node *n);
 /* How our NAT behaves, as far as it showed: struct hp_nat_facts, IPv4. */
 void hp_node_nat_get(const struct hp_node *n, struct hp_nat_facts *out);
 

@@ -180,6 +180,58 @@ static void relayed_peer_has_its_reason_beneath_the_table(void **state)
 	free(text);
 }
 
+static void status_tells_limits_only_where_there_are_any(void **state)
+{
+	char *text = words(view_status, "{\"guessing\":{\"probes\":0}}");
+
+	(void)state;
+	assert_null(strstr(text, "guessing"));
+	assert_null(strstr(text, "methods off"));
+	free(text);
+	text = words(view_status,
+		     "{\"methods_off\":[\"relay\",\"ipv6\"],\"guessing\":{"
+		     "\"sockets\":2,\"mappings\":7,\"mappings_max\":256,"
+		     "\"probes\":9,\"probes_per_s_max\":400},\"peers\":[{"
+		     "\"name\":\"bob\",\"state\":\"relayed\",\"why\":\"x\","
+		     "\"guessing\":{\"rounds\":1,\"probes\":8,"
+		     "\"sockets\":2}}]}");
+	assert_non_null(strstr(text, "methods off relay, ipv6\n"));
+	assert_non_null(strstr(text, "guessing    2 sockets, 7 of 256 extra "
+				     "mappings; 9 probes so far, at most "
+				     "400/s\n"));
+	assert_non_null(strstr(text, "bob is relayed: x\nbob: ports guessed in "
+				     "1 round, 8 probes, 2 extra sockets "
+				     "open\n"));
+	free(text);
+}
+
+static void doctor_says_first_what_is_wrong_and_what_to_do(void **state)
+{
+	char *text = words(
+		view_doctor,
+		"{\"peer\":\"bob\",\"state\":\"relayed\",\"findings\":[{"
+		"\"cause\":\"udp-blocked\",\"text\":\"a firewall\",\"remedy\":"
+		"\"open it\"},{\"text\":\"versions differ\"}],\"here\":{"
+		"\"version\":\"1\",\"mapping\":\"no NAT\",\"candidates\":[{"
+		"\"address\":\"192.0.2.1:9\",\"kind\":\"host\"}],"
+		"\"rendezvous\":[{\"address\":\"192.0.2.9:8888\","
+		"\"registered\":true,\"rtt_ms\":12.0}],\"probes_sent\":5,"
+		"\"rounds\":2,\"methods_off\":[\"ipv6\"]},\"there\":null,"
+		"\"pairs\":[{\"kind\":\"host\",\"there\":\"192.0.2.2:9\","
+		"\"verdict\":\"no answer\",\"from_here\":{\"sent\":8}}]}");
+
+	(void)state;
+	assert_ptr_equal(strstr(text, "bob is relayed: a firewall\n"
+				      "  to do: open it\n"
+				      "also: versions differ\n"), text);
+	assert_non_null(strstr(text, "192.0.2.1:9 (host)\n"));
+	assert_non_null(strstr(text, "192.0.2.9:8888, registered, 12.0 ms\n"));
+	assert_non_null(strstr(text, "switched off ipv6\n"));
+	assert_non_null(strstr(text, "\nbob: did not tell\n"));
+	assert_non_null(strstr(text, "192.0.2.2:9     8"));
+	free(text);
+}
+
 static void answer_without_fields_is_shown_without_a_crash(void **state)
 {
 	static const char *const odd[] = {
@@ -192,6 +244,9 @@ static void answer_without_fields_is_shown_without_a_crash(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
 		free(words(view_status, odd[i]));
+	free(words(view_doctor, "{}"));
+	free(words(view_doctor, "{\"findings\":[1],\"pairs\":[[]],\"here\":{"
+				"\"candidates\":[3],\"methods_off\":[1]}}"));
 }
 
 int main(void)
@@ -203,6 +258,9 @@ int main(void)
 		cmocka_unit_test(json_is_put_into_words),
 		cmocka_unit_test(
 			relayed_peer_has_its_reason_beneath_the_table),
+		cmocka_unit_test(status_tells_limits_only_where_there_are_any),
+		cmocka_unit_test(
+			doctor_says_first_what_is_wrong_and_what_to_do),
 		cmocka_unit_test(
 			answer_without_fields_is_shown_without_a_crash),
 	};

@@ -411,6 +411,47 @@ static void up_says_why_not(void **state)
 	hang_up(&c);
 }
 
+/* Also where there is nothing to be hoped for: the doctor answers with facts. */
+static void doctor_names_the_cause(void **state)
+{
+	static const struct {
+		const char *request, *cause;
+	} row[] = {
+		{ "{\"op\":\"doctor\",\"peer\":\"zoe\"}", "peer-unknown" },
+		{ "{\"op\":\"doctor\",\"peer\":\"bob\",\"timeout_ms\":20}",
+		  "rendezvous-unreachable" },
+	};
+	static const char *const fields[] = {
+		"peer", "state", "cause", "why", "remedy", "findings", "here",
+		"there", "pairs",
+	};
+	struct client c = dial(*state);
+
+	say(&c, "{\"op\":\"up\",\"peers\":[\"bob\"],\"wait\":false}\n");
+	verdict(&c, "ok");
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		json_t *doc;
+
+		say(&c, row[i].request);
+		say(&c, "\n");
+		doc = hear(&c);
+		assert_true(json_is_true(json_object_get(doc, "ok")));
+		for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++)
+			if (!json_object_get(doc, fields[k]))
+				fail_msg("no %s", fields[k]);
+		assert_string_equal(json_string_value(json_object_get(
+					    doc, "cause")), row[i].cause);
+		json_decref(doc);
+	}
+	say(&c, "{\"op\":\"doctor\"}\n");
+	verdict(&c, "request");
+	say(&c, "{\"op\":\"doctor\",\"peer\":\"no name\"}\n");
+	verdict(&c, "unknown");
+	say(&c, "{\"op\":\"doctor\",\"peer\":\"alice\"}\n");
+	verdict(&c, "unknown");
+	hang_up(&c);
+}
+
 static void reload_reports_what_is_wrong(void **state)
 {
 	struct world *w = *state;
@@ -550,6 +591,7 @@ int main(void)
 			huge_request_is_refused_and_its_sender_dropped),
 		cmocka_unit_test(requests_sent_at_once_are_answered_in_order),
 		cmocka_unit_test(up_says_why_not),
+		cmocka_unit_test(doctor_names_the_cause),
 		cmocka_unit_test(reload_reports_what_is_wrong),
 		cmocka_unit_test(watch_goes_on_until_its_client_goes),
 		cmocka_unit_test(one_client_too_many_is_turned_away),
