@@ -203,6 +203,72 @@ expect 1 invite bob --again
 expect 0 invite bob --days 3650
 err "10.9.0.2"
 
+# What network.conf says of methods and interfaces, with line and column
+on alice
+conf=$top/alice/etc/home/network.conf
+cp "$conf" "$top/conf.was"
+mistake() { # LINE TEXT-OF-CAUSE TEXT-OF-REMEDY
+	sed "/^Device/a $1" "$top/conf.was" >"$conf"
+	expect 1 peers
+	err "$2"
+	err "$3"
+}
+mistake "Methods = all, -birtday" "there is no method \"birtday\"" \
+	"did you mean birthday?"
+mistake "Methods = -all" "no method is left" "host, reflexive or relay"
+mistake "Interfaces = eth0 eth1" "matches no interface" "ip link"
+err "network.conf:"
+mv "$top/conf.was" "$conf"
+
+# A server that serves, one that does not relay, one for others alone
+rendezvous=${hptun%/*}/hptun-rendezvous
+serve() { # OPTION...: a server on a free port of the loopback
+	port=$((20000 + $$ % 20000))
+	server=""
+	for try in 1 2 3 4 5; do
+		port=$((port + 7))
+		"$rendezvous" --listen "127.0.0.1:$port" "$@" \
+			>"$top/served" 2>&1 &
+		server=$!
+		n=0
+		until grep -q serving "$top/served" || [ $n -ge 40 ] ||
+			! kill -0 "$server" 2>/dev/null; do
+			n=$((n + 1))
+			sleep 0.05
+		done
+		! grep -q serving "$top/served" || return 0
+		kill "$server" 2>/dev/null
+		wait "$server" 2>/dev/null
+	done
+	bad "no server after $try tries"
+}
+served() { kill "$server" && wait "$server" 2>/dev/null; }
+serve
+expect 0 netcheck --rendezvous "127.0.0.1:$port"
+out "serves every network"
+out "and relays"
+served
+serve --no-relay
+expect 0 netcheck --rendezvous "127.0.0.1:$port"
+out "does not relay"
+served
+echo AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= >"$top/allow"
+serve --allow "$top/allow"
+expect 0 netcheck --rendezvous "127.0.0.1:$port" --json
+out '"serves_any": false'
+out '"relays": null'
+served
+
+# hptunctl without a daemon
+hptun=${hptun%/*}/hptunctl
+expect 2 doctor
+err "PEER"
+expect 3 doctor bob
+expect 2 doctor --timeout soon bob
+expect 0 doctor --help
+out "--timeout"
+hptun=${hptun%/*}/hptun
+
 # A daemon that runs is not pulled the ground from under
 on bob
 mkdir -p "$top/bob/run"

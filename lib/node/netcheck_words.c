@@ -38,6 +38,23 @@ static bool is_open(const struct hp_netcheck_family *f)
 	return false;
 }
 
+/* Can the port of the next mapping be foreseen? */
+static bool is_ordered(const struct hp_netcheck_family *f)
+{
+	return f->ports == HP_NC_PORTS_PRESERVED ||
+	       f->ports == HP_NC_PORTS_SEQUENTIAL;
+}
+
+/* A NAT that gives each host a small range (RFC 7422), as far as a few samples
+ * can show.
+ */
+#define FEW_PORTS 2048
+
+static bool has_few_ports(const struct hp_netcheck_family *f)
+{
+	return f->samples >= HP_NETCHECK_FRESH && f->high - f->low < FEW_PORTS;
+}
+
 static enum hp_netcheck_path with_home(const struct hp_netcheck_family *f,
 				       const char **why)
 {
@@ -45,13 +62,12 @@ static enum hp_netcheck_path with_home(const struct hp_netcheck_family *f,
 		*why = "both send at once, and the holes open";
 		return HP_NC_PATH_DIRECT;
 	}
-	if (f->ports == HP_NC_PORTS_PRESERVED ||
-	    f->ports == HP_NC_PORTS_SEQUENTIAL)
-		*why = "our NAT has a port for each destination, which can "
-		       "be predicted; else relayed";
+	if (is_ordered(f))
+		*why = "our NAT's next port can be foreseen: direct in "
+		       "seconds; else relayed";
 	else
-		*why = "our NAT has a random port for each destination, to be "
-		       "guessed; else relayed";
+		*why = "our NAT's ports are guessed: direct within 10 s, most "
+		       "times; else relayed";
 	return HP_NC_PATH_MAYBE;
 }
 
@@ -59,14 +75,20 @@ static enum hp_netcheck_path with_symmetric(const struct hp_netcheck_family *f,
 					    const char **why)
 {
 	if (is_hard(f)) {
-		*why = "both NATs give each destination another port";
-		return HP_NC_PATH_RELAYED;
+		*why = "both NATs have too many ports to guess, if its has "
+		       "as many as ours";
+		if (!is_ordered(f) && !has_few_ports(f))
+			return HP_NC_PATH_RELAYED;
+		*why = "direct in time where its ports are few or in order, "
+		       "as ours are; else relayed";
+		return HP_NC_PATH_MAYBE;
 	}
 	if (is_open(f)) {
 		*why = "what it sends comes in from whatever port it has";
 		return HP_NC_PATH_DIRECT;
 	}
-	*why = "its port must be guessed; else relayed";
+	*why = "its ports are guessed: direct within 10 s, most times; else "
+	       "relayed";
 	return HP_NC_PATH_MAYBE;
 }
 
@@ -87,9 +109,9 @@ static enum hp_netcheck_path with_ipv6(const struct hp_netcheck_facts *f,
 	return HP_NC_PATH_DIRECT;
 }
 
-enum hp_netcheck_path hp_netcheck_expect(const struct hp_netcheck_facts *f,
-					 enum hp_netcheck_peer peer,
-					 const char **why)
+static enum hp_netcheck_path expect(const struct hp_netcheck_facts *f,
+				    enum hp_netcheck_peer peer,
+				    const char **why)
 {
 	const struct hp_netcheck_family *four = &f->family[0];
 
@@ -117,6 +139,18 @@ enum hp_netcheck_path hp_netcheck_expect(const struct hp_netcheck_facts *f,
 		break;
 	}
 	*why = "it reaches no rendezvous by UDP";
+	return HP_NC_PATH_NONE;
+}
+
+enum hp_netcheck_path hp_netcheck_expect(const struct hp_netcheck_facts *f,
+					 enum hp_netcheck_peer peer,
+					 const char **why)
+{
+	enum hp_netcheck_path path = expect(f, peer, why);
+
+	if (path != HP_NC_PATH_RELAYED || !f->no_relay)
+		return path;
+	*why = "no direct path, and no rendezvous that relays";
 	return HP_NC_PATH_NONE;
 }
 

@@ -243,12 +243,14 @@ static const struct row rows[] = {
 	  { .mapping = SIM_APDM, .filtering = SIM_APDF,
 	    .ports = SIM_SEQUENTIAL, .stride = 2 },
 	  2, "APDM", "APDF", "sequential", HP_NC_NO,
-	  { "direct", "maybe-direct", "relayed", "relayed", "none" } },
+	  { "direct", "maybe-direct", "maybe-direct", "relayed",
+	    "none" } },
 	{ "symmetric, ports in a block",
 	  { .mapping = SIM_APDM, .filtering = SIM_APDF, .ports = SIM_BLOCK,
 	    .block = 512 },
 	  2, "APDM", "APDF", "random", HP_NC_NO,
-	  { "direct", "maybe-direct", "relayed", "relayed", "none" } },
+	  { "direct", "maybe-direct", "maybe-direct", "relayed",
+	    "none" } },
 };
 
 static unsigned int wrong(const char *label, const char *what, const char *is,
@@ -309,6 +311,26 @@ static void each_nat_is_told_as_far_as_its_servers_can(void **state)
 		place_free(&p);
 	}
 	assert_int_equal(bad, 0);
+}
+
+static void without_a_relay_some_peers_are_out_of_reach(void **state)
+{
+	const struct sim_nat_config random = {
+		.mapping = SIM_APDM, .filtering = SIM_APDF,
+		.ports = SIM_RANDOM,
+	};
+	static const char *const want[HP_NC_PEERS] = {
+		"direct", "maybe-direct", "none", "none", "none",
+	};
+	struct hp_netcheck_facts facts;
+	struct place p;
+
+	(void)state;
+	place_init(&p, &random, BEHIND, NULL);
+	check(&p, 1, false, &facts);
+	facts.no_relay = true;
+	assert_int_equal(wrong_expect("no relay", &facts, want), 0);
+	place_free(&p);
 }
 
 static void ports_of_a_block_stay_within_it(void **state)
@@ -558,6 +580,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_nat_is_told_as_far_as_its_servers_can),
+		cmocka_unit_test(without_a_relay_some_peers_are_out_of_reach),
 		cmocka_unit_test(ports_of_a_block_stay_within_it),
 		cmocka_unit_test(lifetime_is_bounded_from_both_sides),
 		cmocka_unit_test(public_host_has_no_nat_and_no_filter),

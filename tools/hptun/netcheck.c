@@ -63,6 +63,8 @@ static enum hp_err use_network(const struct cli *cli,
 	r->overlay[0] = hp_overlay_subnet(&store->id.cert.grant.overlay);
 	r->overlay[1] = hp_overlay_subnet6(&store->net.id);
 	r->n_overlay = 2;
+	r->seed = store->net.reg_seed;
+	r->has_seed = true;
 	r->interfaces = store->iface.interfaces;
 	r->exclude = store->iface.exclude;
 	hp_store_close(store);
@@ -94,6 +96,9 @@ int cmd_netcheck(int argc, char **argv)
 		return cli_fail(&cli, &f);
 	}
 	err = netcheck_run(&r, &signo, &f);
+	if (!err)
+		err = netcheck_meet(&r, &f);
+	hp_secret_wipe(&r.seed);
 	if (err == HP_ERR_AGAIN) {
 		free(r.addr);
 		return 128 + signo;

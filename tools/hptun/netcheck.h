@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * hptun netcheck in parts: netcheck.c the command line, netcheck_run.c the
- * sockets and the loop, netcheck_show.c what is printed.
+ * sockets and the loop, netcheck_meet.c whether servers serve us,
+ * netcheck_show.c what is printed.
  */
 #ifndef TOOLS_HPTUN_NETCHECK_H
 #define TOOLS_HPTUN_NETCHECK_H
@@ -11,6 +12,7 @@
 
 #include "../cli.h"
 #include "host_addrs.h"
+#include "meet/client.h"
 #include "member/network.h"
 #include "node/netcheck.h"
 
@@ -18,8 +20,25 @@
 #define NETCHECK_OVERLAYS 2
 
 /**
+ * struct netcheck_service - What a server does for the network
+ * @asked:   it was asked, because it answered by STUN
+ * @served:  it took the registration, after @rtt_ns
+ * @relay:   and relays
+ * @refused: why it took none, 0: it did, or did not answer
+ */
+struct netcheck_service {
+	bool asked;
+	bool served;
+	bool relay;
+	enum hp_meet_reason refused;
+	uint64_t rtt_ns;
+};
+
+/**
  * struct netcheck_report - What is to be found out, and what was
  * @server:  @n_servers of them; @error: why its name was not found, "": it was
+ * @service: of each
+ * @seed:    under which the network registers, with @has_seed; it is wiped
  * @overlay: @n_overlay subnets inside our tunnel
  * @forbidden: this host itself forbade to send (EPERM)
  * @interfaces, @exclude: as configured
@@ -29,6 +48,9 @@ struct netcheck_report {
 	struct hp_server server[HP_SERVERS_MAX];
 	char error[HP_SERVERS_MAX][80];
 	unsigned int n_servers;
+	struct netcheck_service service[HP_SERVERS_MAX];
+	struct hp_secret seed;
+	bool has_seed;
 	struct hp_prefix overlay[NETCHECK_OVERLAYS];
 	size_t n_overlay;
 	bool lifetime;
@@ -45,6 +67,10 @@ struct netcheck_report {
  */
 enum hp_err netcheck_run(struct netcheck_report *r, int *signo,
 			 struct hp_fault *f) HP_MUST_CHECK;
+
+/* Fills @r->service once the facts are there: 3 s at most. */
+enum hp_err netcheck_meet(struct netcheck_report *r, struct hp_fault *f)
+	HP_MUST_CHECK;
 
 /* Did any server answer? */
 bool netcheck_udp_works(const struct netcheck_report *r);

@@ -57,6 +57,29 @@ static void print_server_family(const struct hp_netcheck_port port[2],
 		     p + 1);
 }
 
+/* Does it let us in, and what if there is no direct path? */
+static void print_service(const struct netcheck_report *r, unsigned int i)
+{
+	const struct netcheck_service *s = &r->service[i];
+	const char *whom = r->has_seed ? "this network" : "every network";
+	char ms[HUMAN_TEXT];
+
+	human_ms((double)s->rtt_ns / (double)HP_MS, ms);
+	if (s->served && s->relay)
+		line("", "serves %s (%s), and relays where no direct path is "
+			 "found", whom, ms);
+	else if (s->served)
+		line("", "serves %s (%s), but does not relay: without a direct "
+			 "path there is none", whom, ms);
+	else if (s->refused == HP_MEET_NOT_ALLOWED && !r->has_seed)
+		line("", "serves chosen networks alone");
+	else if (s->refused)
+		line("", "refuses %s: %s", whom,
+		     hp_meet_reason_name(s->refused));
+	else if (s->asked)
+		line("", "answers questions, but takes no registration");
+}
+
 static void print_server(const struct netcheck_report *r, unsigned int i)
 {
 	char name[HP_SERVER_TEXT];
@@ -71,6 +94,7 @@ static void print_server(const struct netcheck_report *r, unsigned int i)
 	for (unsigned int af = 0; af < 2; af++)
 		if (r->facts.server[i][af][0].dst.family != HP_AF_NONE)
 			print_server_family(r->facts.server[i][af], "");
+	print_service(r, i);
 }
 
 /* Nobody answers: why, and what to do. */
@@ -280,6 +304,28 @@ static json_t *port_json(const struct hp_netcheck_port *p)
 	return o;
 }
 
+static json_t *known_bool(bool known, bool value)
+{
+	return known ? json_boolean(value) : json_null();
+}
+
+static void service_json(const struct netcheck_report *r,
+			 const struct netcheck_service *s, json_t *o)
+{
+	bool known = s->served || s->refused;
+
+	json_object_set_new(o, "serves", known_bool(known, s->served));
+	json_object_set_new(o, "serves_any",
+			    known_bool(known && !r->has_seed, s->served));
+	json_object_set_new(o, "relays", known_bool(s->served, s->relay));
+	json_object_set_new(o, "refused", s->refused ?
+			    json_string(hp_meet_reason_name(s->refused)) :
+			    json_null());
+	json_object_set_new(o, "register_ms", s->served ?
+			    json_real((double)s->rtt_ns / (double)HP_MS) :
+			    json_null());
+}
+
 static json_t *server_json(const struct netcheck_report *r, unsigned int i)
 {
 	static const char *const key[2] = { "ipv4", "ipv6" };
@@ -289,6 +335,7 @@ static json_t *server_json(const struct netcheck_report *r, unsigned int i)
 
 	if (r->error[i][0])
 		json_object_set_new(o, "error", json_string(r->error[i]));
+	service_json(r, &r->service[i], o);
 	for (unsigned int af = 0; af < 2; af++) {
 		const struct hp_netcheck_port *p = r->facts.server[i][af];
 
