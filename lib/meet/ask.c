@@ -108,6 +108,7 @@ static void connect_try(struct hp_meet_client *c, struct mc_connect *k,
 		connect_fail(c, k, HP_MEET_TIMEOUT);
 		return;
 	}
+	k->sent_ns = now_ns;
 	hp_heap_set(&c->connect_timers, &k->timer,
 		    now_ns + mc_backoff(c, k->tries++, MC_FAST_NS));
 	connect_send(c, k);
@@ -244,16 +245,28 @@ void mc_on_intro(struct hp_meet_client *c, const uint8_t *msg)
 	mc_event(c, &ev);
 }
 
-void mc_on_delivered(struct hp_meet_client *c, const uint8_t *msg)
+void mc_on_delivered(struct hp_meet_client *c, const uint8_t *msg,
+		     uint64_t now_ns)
 {
 	const struct hp_meet_delivered *m = (const void *)msg;
 	struct mc_connect *k = connect_find_id(c, m->slot, m->id);
+	struct hp_meet_event ev = {
+		.kind = HP_MEET_EV_DELIVERED,
+		.server = c->info.server,
+	};
+	bool news, once;
 
 	if (!k)
 		return;
+	news = !k->delivered;
+	once = k->tries == 1;
+	ev.rtt_ns = hp_time_since(now_ns, k->sent_ns);
+	memcpy(ev.slot, m->slot, sizeof(ev.slot));
 	k->delivered = true;
 	if (k->introduced)
 		connect_end(c, k);
+	if (news && once)
+		mc_event(c, &ev);
 }
 
 void mc_on_failed(struct hp_meet_client *c, const uint8_t *msg)

@@ -458,7 +458,7 @@ static enum hp_err on_session(struct hp_meet_client *c, unsigned int af,
 	else if (msg[3] == HP_MEET_INTRO)
 		mc_on_intro(c, msg);
 	else if (msg[3] == HP_MEET_DELIVERED)
-		mc_on_delivered(c, msg);
+		mc_on_delivered(c, msg, now_ns);
 	else if (msg[3] == HP_MEET_FAILED)
 		mc_on_failed(c, msg);
 	else if (msg[3] == HP_MEET_MEMBERS)

@@ -53,6 +53,10 @@ enum hp_meet_event_kind {
 	 * (@answer: to our hp_meet_connect()) or its offer (it called us).
 	 */
 	HP_MEET_EV_INTRO,
+	/* @slot has our offer, @rtt_ns after it was sent: the round trip of
+	 * both legs. Not given when the offer had to be repeated.
+	 */
+	HP_MEET_EV_DELIVERED,
 	/* hp_meet_connect() to @slot came to nothing: @reason. */
 	HP_MEET_EV_FAILED,
 	/* All slots of the network but our own: @slots, @n_slots. */

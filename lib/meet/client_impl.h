@@ -29,6 +29,7 @@ struct mc_connect {
 	uint8_t id[HP_MEET_ID_LEN];
 	struct hp_timer timer;
 	unsigned int tries;
+	uint64_t sent_ns;
 	unsigned int delivers; /* tries since we were introduced */
 	bool introduced; /* we know the peer */
 	bool delivered;	 /* the peer knows us */
@@ -130,7 +131,8 @@ void mc_ask_tick(struct hp_meet_client *c, uint64_t now_ns);
 uint64_t mc_ask_deadline(const struct hp_meet_client *c);
 void mc_list_start(struct hp_meet_client *c, uint64_t now_ns);
 void mc_on_intro(struct hp_meet_client *c, const uint8_t *msg);
-void mc_on_delivered(struct hp_meet_client *c, const uint8_t *msg);
+void mc_on_delivered(struct hp_meet_client *c, const uint8_t *msg,
+		     uint64_t now_ns);
 void mc_on_failed(struct hp_meet_client *c, const uint8_t *msg);
 void mc_on_members(struct hp_meet_client *c, const uint8_t *msg,
 		   uint64_t now_ns);

@@ -48,6 +48,18 @@ struct server {
 	uint64_t rtt_ns;
 };
 
+/**
+ * struct node_relay - A channel to a peer by one server
+ * @path:   unset: none
+ * @met_ns: when that server last introduced it
+ * @rtt_ns: of both legs, 0: unknown
+ */
+struct node_relay {
+	struct hp_path path;
+	uint64_t met_ns;
+	uint64_t rtt_ns;
+};
+
 /*
  * One peer. It is found by its slot; what more is known of it grows:
  *
@@ -86,6 +98,10 @@ struct peer {
 	bool ended;			/* it is past its date */
 	struct hp_path relay;
 	unsigned int relay_server;
+	struct node_relay relays[HP_SERVERS_MAX];
+	uint64_t called_ns;		/* first of the last calls, and */
+	unsigned int caller;		/* by which server */
+	bool relay_gone;		/* look for another one */
 	struct hp_path direct;		/* nominated */
 	struct hp_path doubt;		/* was, and fell silent */
 	bool both;			/* packets take the relay as well */
@@ -323,6 +339,19 @@ void hp_sample_tick(struct hp_node *n);
  */
 unsigned int hp_sample_low_ttl(const struct hp_node *n);
 void hp_sample_worked(struct hp_node *n, unsigned int low_ttl);
+
+/* Points WireGuard at the path that packets take now. */
+void hp_peer_route(struct peer *p);
+
+/* relay.c: a server introduced @p (@answer: to our question); @path unset: it
+ * does not relay. To be called before the path machine is told.
+ */
+void hp_relay_met(struct peer *p, unsigned int server,
+		  const struct hp_path *path, bool answer);
+/* A question to @p and back over @server took so long. */
+void hp_relay_timed(struct peer *p, unsigned int server, uint64_t rtt_ns);
+/* The relay in use answers nothing: takes another one, if it can. */
+void hp_relay_failed(struct peer *p);
 
 /* notes.c */
 void hp_note_send(struct peer *p, const struct hp_path *path,

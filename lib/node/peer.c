@@ -137,6 +137,7 @@ static void keys_drop(struct peer *p)
 	p->direct = (struct hp_path){ 0 };
 	p->relay = (struct hp_path){ 0 };
 	p->doubt = (struct hp_path){ 0 };
+	memset(p->relays, 0, sizeof(p->relays));
 	p->both = false;
 	p->watch_ns = HP_NEVER;
 	p->note_ns = HP_NEVER;
@@ -170,8 +171,7 @@ const struct hp_path *hp_peer_path(const struct peer *p)
 	return hp_path_set(&p->relay) ? &p->relay : &p->doubt;
 }
 
-/* Points WireGuard at the path that packets take now. */
-static void peer_route(struct peer *p)
+void hp_peer_route(struct peer *p)
 {
 	bool both = p->both && hp_path_set(&p->direct) &&
 		    hp_path_set(&p->relay);
@@ -212,7 +212,7 @@ static void punch_close(void *ctx, uint32_t sock)
 		p->direct = (struct hp_path){ 0 };
 	if (p->doubt.sock == sock)
 		p->doubt = (struct hp_path){ 0 };
-	peer_route(p);
+	hp_peer_route(p);
 	n->cfg.ops.close(n->cfg.ctx, sock);
 }
 
@@ -239,7 +239,7 @@ static void punch_nominated(void *ctx, const struct hp_path *direct)
 		note_hops(p, direct);
 	if (direct && !p->direct_ns)
 		p->direct_ns = n->now_ns;
-	peer_route(p);
+	hp_peer_route(p);
 	if (!direct)
 		hp_peer_tell(p); /* what changed while it did not matter */
 	if (direct && !p->session)
@@ -251,7 +251,7 @@ static void punch_both(void *ctx, bool on)
 	struct peer *p = ctx;
 
 	p->both = on;
-	peer_route(p);
+	hp_peer_route(p);
 }
 
 static void punch_event(void *ctx, enum hp_punch_event ev)
@@ -261,6 +261,7 @@ static void punch_event(void *ctx, enum hp_punch_event ev)
 	switch (ev) {
 	case HP_PUNCH_RELAY_SILENT:
 		p->silent = true;
+		p->relay_gone = true;
 		hp_peer_connect(p);
 		break;
 	case HP_PUNCH_QUIET:
@@ -578,17 +579,12 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 	/* Who asked for us got what the server had of us a moment ago. */
 	if (!answer && p->told_ns < hp_time_since(n->now_ns, RECORD_LAG_NS))
 		p->told_ns = hp_time_since(n->now_ns, RECORD_LAG_NS);
-	if (hp_path_set(relay) &&
-	    (!hp_path_set(&p->relay) || p->relay_server == server ||
-	     p->silent)) {
-		p->relay = *relay;
-		p->relay_server = server;
-	}
+	hp_relay_met(p, server, relay, answer);
 	take_record(p, rec);
 	hp_wg_peer_set_repeat(p->wg, hp_node_patience(n));
 	intro.n_candidates = intro_candidates(p, rec, seen, cand);
 	intro.relay = p->relay;
-	peer_route(p);
+	hp_peer_route(p);
 	hp_suite_update(p);
 	hp_punch_introduce(p->punch, &intro, n->now_ns);
 	if (init && hp_path_set(relay))
@@ -737,6 +733,8 @@ void hp_peer_tick(struct peer *p)
 		look(p);
 	if (p->known)
 		hp_punch_tick(p->punch, n->now_ns);
+	if (p->relay_gone)
+		hp_relay_failed(p);
 	if (p->note_ns <= n->now_ns)
 		hp_notes_tick(p);
 	if (p->retry_ns <= n->now_ns) {
@@ -768,7 +766,8 @@ void hp_peer_update(struct peer *p)
 	const struct hp_path *path = hp_peer_path(p);
 	uint64_t due = hp_time_min(p->retry_ns, p->note_ns);
 
-	due = hp_time_min(due, p->watch_ns);
+	due = p->relay_gone ? n->now_ns :
+			      hp_time_min(due, p->watch_ns);
 	if (p->known)
 		due = hp_time_min(due, hp_punch_deadline(p->punch));
 	hp_heap_set(&n->heap, &p->timer, due);

@@ -92,15 +92,13 @@ static void on_registered(struct server *s, const struct hp_meet_event *ev)
 	note_seen(s, ev);
 	server_state(s, HP_SERVER_REGISTERED, HP_OK);
 	hp_meet_list(s->client, n->now_ns);
-	/* Channels of an earlier session may be gone with it. */
-	for (struct peer *p = n->peers; p; p = p->hh.next) {
-		bool relayed = p->state == HP_PEER_RELAYED &&
-			       &n->servers[p->relay_server] == s;
-
-		if (relayed || (p->wanted && p->state != HP_PEER_DIRECT &&
-				p->state != HP_PEER_RELAYED))
+	/* Channels of an earlier session may be gone with it; and where packets
+	 * are relayed by another server, this one may be nearer.
+	 */
+	for (struct peer *p = n->peers; p; p = p->hh.next)
+		if (p->state == HP_PEER_RELAYED ||
+		    (p->wanted && p->state != HP_PEER_DIRECT))
 			hp_peer_connect(p);
-	}
 }
 
 /* What came along: a record, or an offer made for us. */
@@ -251,13 +249,19 @@ static void server_event(void *ctx, const struct hp_meet_event *ev)
 	case HP_MEET_EV_FAILED:
 		on_failed(s, ev);
 		break;
+	case HP_MEET_EV_DELIVERED:
+		p = hp_peer_find(s->node, ev->slot);
+		if (p && p->known)
+			hp_relay_timed(p, (unsigned int)(s - s->node->servers),
+				       ev->rtt_ns);
+		break;
 	case HP_MEET_EV_MEMBERS:
 		on_members(s, ev);
 		break;
 	case HP_MEET_EV_NO_CHANNEL:
 		for (p = s->node->peers; p; p = p->hh.next)
 			if (p->relay.channel == ev->channel &&
-			    p->state != HP_PEER_DIRECT)
+			    hp_addr_eq(&p->relay.remote, &ev->server))
 				hp_peer_connect(p);
 		break;
 	}

@@ -418,6 +418,16 @@ static void replace_relay(struct hp_punch *p, const struct hp_path *path)
 	hp_paths_set_relay(&p->paths, path);
 }
 
+void hp_punch_set_relay(struct hp_punch *p, const struct hp_path *path,
+			uint64_t now_ns)
+{
+	if (!p->peer_epoch)
+		return;
+	replace_relay(p, path);
+	if (!p->use)
+		hp_check_start(p, true, now_ns);
+}
+
 void hp_punch_introduce(struct hp_punch *p, const struct hp_punch_intro *intro,
 			uint64_t now_ns)
 {

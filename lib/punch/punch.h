@@ -80,8 +80,8 @@ enum hp_punch_event {
 	 * help: look at your reflexive address, and connect again.
 	 */
 	HP_PUNCH_LOST,
-	/* The relay is in use and answers nothing: connect again, perhaps
-	 * through another server. At most once in 5 s.
+	/* The relay answers nothing, be it in use or kept warm: connect again,
+	 * perhaps through another server. At most once in 5 s.
 	 */
 	HP_PUNCH_RELAY_SILENT,
 	/* A round of volleys ended without a direct path; hp_punch_info has
@@ -201,6 +201,9 @@ struct hp_punch_intro {
  * an introduction older than the last one is not handed in.
  */
 void hp_punch_introduce(struct hp_punch *p, const struct hp_punch_intro *intro,
+			uint64_t now_ns);
+/* Another relay, from now on. */
+void hp_punch_set_relay(struct hp_punch *p, const struct hp_path *relay,
 			uint64_t now_ns);
 /* The peer left: forgets the introduction, silently. Back to HP_PUNCH_IDLE. */
 void hp_punch_stop(struct hp_punch *p);

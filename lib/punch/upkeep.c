@@ -49,6 +49,14 @@ void hp_upkeep_use(struct hp_punch *p, size_t i, enum hp_punch_state state,
 
 /* ---- the path in use ---------------------------------------------------- */
 
+static void relay_silent(struct hp_punch *p, uint64_t now_ns)
+{
+	if (p->silent_ns && hp_time_since(now_ns, p->silent_ns) < SILENT_GAP)
+		return;
+	p->silent_ns = now_ns;
+	p->ops.event(p->ctx, HP_PUNCH_RELAY_SILENT);
+}
+
 static void check_failed(struct hp_punch *p, uint64_t now_ns)
 {
 	p->check.on = false;
@@ -58,10 +66,7 @@ static void check_failed(struct hp_punch *p, uint64_t now_ns)
 		return;
 	}
 	hp_punch_relay(p)->valid = false;
-	if (p->silent_ns && hp_time_since(now_ns, p->silent_ns) < SILENT_GAP)
-		return;
-	p->silent_ns = now_ns;
-	p->ops.event(p->ctx, HP_PUNCH_RELAY_SILENT);
+	relay_silent(p, now_ns);
 }
 
 static void check_run(struct hp_punch *p, uint64_t now_ns)
@@ -199,6 +204,7 @@ static void beat(struct hp_punch *p, size_t i, uint64_t now_ns)
 		}
 		if (i)
 			return;
+		relay_silent(p, now_ns);
 	}
 	/* Over the cap: as if sent, so that the next beat is tried. */
 	if (!hp_punch_request(p, t, 0, 0, now_ns))
