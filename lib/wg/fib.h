@@ -94,7 +94,8 @@ struct hp_fib_peer {
 	struct hp_stamps stamps;
 };
 
-#define HP_FIB_BUCKETS 4096
+/* For 10,000 peers with three sessions each: two in a place. */
+#define HP_FIB_BUCKETS 16384
 
 struct hp_fib {
 	struct hp_routes routes;

@@ -2,6 +2,7 @@
 #include "wg/forward.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/datagram.h"
@@ -138,6 +139,29 @@ static void forget_gone(struct hp_forward *f)
 	hp_aead_forget(f->aead);
 }
 
+static void begin_call(struct hp_forward *f)
+{
+	f->last = (struct hp_forward_last){ 0 };
+}
+
+/* @ip lies in a packet of this call. */
+static struct hp_route_owner *find_route(struct hp_forward *f,
+					 enum hp_family family,
+					 const uint8_t *ip)
+{
+	struct hp_forward_last *l = &f->last;
+
+	if (l->owner && l->family == family &&
+	    !memcmp(l->ip, ip, family == HP_AF_4 ? 4 : 16))
+		return l->owner;
+	*l = (struct hp_forward_last){
+		.ip = ip,
+		.family = family,
+		.owner = hp_routes_find(&f->fib->routes, family, ip),
+	};
+	return l->owner;
+}
+
 /* ---- out ---------------------------------------------------------------- */
 
 static struct hp_fib_peer *peer_of(struct hp_route_owner *owner)
@@ -218,7 +242,7 @@ static struct hp_fib_peer *route_out(struct hp_forward *f,
 	if (!inner_parse(p, &in))
 		return NULL;
 	out->reason = HP_DROP_ROUTE;
-	owner = hp_routes_find(&f->fib->routes, in.family, in.dst);
+	owner = find_route(f, in.family, in.dst);
 	if (!owner)
 		return NULL;
 	out->reason = HP_DROP_NONE;
@@ -233,6 +257,7 @@ void hp_forward_seal(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
 
 	assert(n <= HP_BATCH);
 	forget_gone(f);
+	begin_call(f);
 	for (size_t i = 0; i < n; i++) {
 		peer = route_out(f, &pkts[i], &outs[i]);
 		if (peer && seal_begin(f, peer, &pkts[i], &outs[i], now_ns,
@@ -368,7 +393,7 @@ static enum hp_drop check_inner(struct hp_forward *f, struct hp_fib_peer *peer,
 
 	if (!inner_parse(p, &in))
 		return HP_DROP_FORMAT;
-	if (hp_routes_find(&f->fib->routes, in.family, in.src) != &peer->owner)
+	if (find_route(f, in.family, in.src) != &peer->owner)
 		return HP_DROP_SOURCE;
 	return hp_pkt_trim(p, in.len) ? HP_DROP_NONE : HP_DROP_FORMAT;
 }
@@ -405,6 +430,7 @@ void hp_forward_in(struct hp_forward *f, struct hp_pkt *pkts,
 
 	assert(n <= HP_BATCH);
 	forget_gone(f);
+	begin_call(f);
 	for (size_t i = 0; i < n; i++)
 		if (open_begin(f, &pkts[i], &ins[i], now_ns, &f->ops[m],
 			       &f->slots[m]))

@@ -86,6 +86,13 @@ struct hp_forward_slot {
 	uint32_t text_len;
 };
 
+/* The route that was looked up last: packets come in trains. */
+struct hp_forward_last {
+	const uint8_t *ip;
+	enum hp_family family;
+	struct hp_route_owner *owner;	/* NULL: none yet */
+};
+
 /* One per thread; begin with hp_forward_init(). */
 struct hp_forward {
 	struct hp_fib *fib;
@@ -94,6 +101,7 @@ struct hp_forward {
 	void (*notice)(void *ctx, const struct hp_notice *n);
 	void *ctx;
 	/* Scratch of one call. */
+	struct hp_forward_last last;
 	struct hp_aead_op ops[HP_BATCH];
 	struct hp_forward_slot slots[HP_BATCH];
 };
