@@ -40,6 +40,19 @@ extern const struct hp_aead_vt hp_aead_crypto;
 extern const struct hp_aead_vt hp_aead_ipsec_mb;
 #endif
 
+/* Are @len bytes, a multiple of 8, the same? In a time that does not tell where
+ * they differ, as sodium_memcmp(), but quick enough for every packet: that goes
+ * by bytes through memory, 150 instructions for a tag.
+ */
+static inline bool hp_aead_same(const uint8_t *a, const uint8_t *b, size_t len)
+{
+	uint64_t diff = 0;
+
+	for (size_t i = 0; i < len; i += 8)
+		diff |= hp_get_le64(a + i) ^ hp_get_le64(b + i);
+	return !diff;
+}
+
 static inline void hp_aead_nonce(uint8_t nonce[HP_AEAD_NONCE],
 				 const struct hp_aead_op *op)
 {

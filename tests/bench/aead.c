@@ -7,7 +7,8 @@
  *	aead --one LIBRARY CIPHER LENGTH BATCH PACKETS
  *
  * In a round everything has its turn once, so that what disturbs the machine
- * disturbs all alike; medians over the rounds are printed, ns a packet. --one
+ * disturbs all alike; a turn counts with its best 48 packets. Medians over the
+ * rounds are printed, ns a packet. --one
  * seals and nothing else, for a profiler that counts instructions.
  */
 #include <stdio.h>
@@ -22,7 +23,9 @@
 
 #define TAG 16
 #define ROOM 2048
-#define TURN_PACKETS 2048
+/* Packets between two looks at the clock; groups in a turn. */
+#define GROUP 48
+#define GROUPS 24
 #define ROUNDS 31
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -30,7 +33,7 @@ static const enum hp_aead_engine engines[] = {
 	HP_AEAD_IPSEC_MB, HP_AEAD_CRYPTO, HP_AEAD_SODIUM,
 };
 static const uint32_t lengths[] = { 64, 256, 512, 1024, 1424 };
-static const unsigned int batches[] = { 1, 8, 45 };
+static const unsigned int batches[] = { 1, 8, 48 };
 
 #define CELLS (2 * COUNT(lengths) * COUNT(batches))
 
@@ -61,31 +64,38 @@ static void ops_set(struct bench *b, const struct hp_aead_key *key,
 		};
 }
 
-/* Sealing in place again and again is as good as sealing fresh packets.
- * Opening is, too: what was opened has a wrong tag the next time, and costs
- * the same but for libsodium, which then does not decrypt; so each batch is
- * sealed again, outside of what is counted.
+/* All of a group, batch by batch. */
+static void run(struct bench *b, struct row *r, unsigned int batch,
+		void (*what)(struct hp_aead *, struct hp_aead_op *, size_t))
+{
+	for (unsigned int i = 0; i < GROUP; i += batch)
+		what(r->aead, &b->ops[i], batch);
+}
+
+/* The best group of a turn, ns a packet: what else runs makes a group slower,
+ * never faster. Sealing in place again and again is as good as sealing fresh
+ * packets; what is opened was sealed just before, outside of what is counted.
  */
 static double turn(struct bench *b, struct row *r, uint32_t len,
 		   unsigned int batch, bool open)
 {
-	unsigned int n = TURN_PACKETS / batch;
-	uint64_t sum_ns = 0;
+	uint64_t best_ns = UINT64_MAX;
 
-	ops_set(b, &r->key, len, batch);
-	for (unsigned int i = 0; i < n; i++) {
-		uint64_t t0 = hp_clock_now();
+	ops_set(b, &r->key, len, GROUP);
+	for (unsigned int i = 0; i < GROUPS; i++) {
+		uint64_t t0, ns;
 
-		hp_aead_seal(r->aead, b->ops, batch);
-		if (open) {
-			t0 = hp_clock_now();
-			hp_aead_open(r->aead, b->ops, batch);
-		}
-		sum_ns += hp_clock_now() - t0;
+		if (open)
+			hp_aead_seal(r->aead, b->ops, GROUP);
+		t0 = hp_clock_now();
+		run(b, r, batch, open ? hp_aead_open : hp_aead_seal);
+		ns = hp_clock_now() - t0;
+		if (ns < best_ns)
+			best_ns = ns;
 		if (open && !b->ops[0].ok)
 			abort();
 	}
-	return (double)sum_ns / n / batch;
+	return (double)best_ns / GROUP;
 }
 
 static void round_of_all(struct bench *b, unsigned int round)
