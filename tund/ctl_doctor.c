@@ -18,6 +18,7 @@
 #define SETTLE_MS_DEFAULT 15000
 #define SETTLE_MS_MAX (600 * 1000)
 #define LOOK_EVERY_NS (100 * HP_MS)
+#define LOST_NS (5 * HP_S)
 /* The peer is asked so often, and for so long. */
 #define ASK_EVERY_NS (300 * HP_MS)
 #define ASK_FOR_NS (2 * HP_S)
@@ -250,7 +251,8 @@ static void finish(struct ctl_client *c, uint64_t now_ns)
 }
 
 /* Nothing is going to change by itself within moments. */
-static bool settled(struct hp_node *n, const struct hp_node_peer_info *p)
+static bool settled(struct hp_node *n, const struct hp_node_peer_info *p,
+		    uint64_t now_ns)
 {
 	struct hp_node_server_info s;
 	struct hp_report r;
@@ -259,12 +261,13 @@ static bool settled(struct hp_node *n, const struct hp_node_peer_info *p)
 	case HP_PEER_DIRECT:
 	case HP_PEER_REFUSED:
 	case HP_PEER_OFFLINE:
-	case HP_PEER_LOST:
 		return true;
+	case HP_PEER_LOST:
+		/* A server may tell soon that it is offline. */
+		return hp_time_since(now_ns, p->since_ns) > LOST_NS;
 	case HP_PEER_RELAYED:
 		return hp_node_report(n, p->name, &r) != HP_OK ||
-		       (!r.trying && !r.doubt &&
-			(r.guess != HP_REPORT_GUESS_ROUND || r.guesses > 1));
+		       !hp_report_unsettled(&r);
 	case HP_PEER_IDLE:
 	case HP_PEER_CONNECTING:
 		break;
@@ -294,7 +297,7 @@ static void doctor_turn(struct ctl_client *c, uint64_t now_ns)
 		return;
 	}
 	d->look_ns = hp_time_min(now_ns + LOOK_EVERY_NS, d->settle_ns);
-	if (first && now_ns < d->settle_ns && !settled(n, &p))
+	if (first && now_ns < d->settle_ns && !settled(n, &p, now_ns))
 		return;
 	if (!first && hp_node_half_get(n, d->peer, &there) == HP_OK) {
 		finish(c, now_ns);
@@ -352,8 +355,10 @@ void ctl_doctor(struct ctl_client *c, const json_t *req, uint64_t now_ns)
 				   "the request has no string \"peer\"");
 	else
 		err = hp_name_parse(peer, d->peer, &f);
-	if (!err && (hp_node_peer_find(c->cfg->node, d->peer, now_ns, &p) ==
-		     HP_OK || is_self(c, d->peer)))
+	/* Asking for one again that is wanted would forget what is known. */
+	if (!err && (is_self(c, d->peer) ||
+		     (!hp_node_peer_find(c->cfg->node, d->peer, now_ns, &p) &&
+		      !p.wanted)))
 		err = ctl_want(c, d->peer, d->peer, now_ns, &f);
 	if (err)
 		ctl_fail(c, peer ? "unknown" : "request", &f);

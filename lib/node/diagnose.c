@@ -46,6 +46,15 @@ const char *hp_cause_word(enum hp_cause c)
 	return c < HP_CAUSES && words[c] ? words[c] : "unknown";
 }
 
+bool hp_report_unsettled(const struct hp_report *r)
+{
+	bool hard = r->mapping == HP_MAPPING_APDM ||
+		    r->peer_mapping == HP_MAPPING_APDM;
+
+	return r->trying || r->doubt ||
+	       (hard && r->guess == HP_REPORT_GUESS_ROUND && r->guesses <= 1);
+}
+
 /* ---- what the halves add up to ------------------------------------------- */
 
 /* Of all paths but the relay. */
@@ -313,12 +322,6 @@ static const char *guessed(const struct hp_case *c)
 	return "";
 }
 
-/* The first round: nobody can say yet what it comes to. */
-static bool guessing(const struct hp_report *r)
-{
-	return r && r->guess == HP_REPORT_GUESS_ROUND && r->guesses <= 1;
-}
-
 static void one_nat(const struct hp_case *c, struct list *l, bool own)
 {
 	uint32_t m = HP_METHOD_PREDICT | HP_METHOD_BIRTHDAY;
@@ -429,7 +432,9 @@ static void relayed(const struct hp_case *c, struct list *l)
 	else if (h->trying)
 		add(l, HP_CAUSE_TRYING, retry,
 		    "the ends are still looking for a direct path");
-	else if (guessing(h) || guessing(c->there))
+	else if (hp_report_unsettled(h) ||
+		 (c->there && c->there->guesses &&
+		  hp_report_unsettled(c->there)))
 		add(l, HP_CAUSE_TRYING, retry,
 		    "the ports of a NAT are being guessed, %u probes so far",
 		    (unsigned int)h->guess_probes);

@@ -91,6 +91,11 @@ struct hp_finding {
 size_t hp_diagnose(const struct hp_case *c,
 		   struct hp_finding out[HP_FINDINGS_MAX]);
 
+/* Volleys, or a first round of guessing that is called for, are under way: what
+ * comes of them cannot be said yet.
+ */
+bool hp_report_unsettled(const struct hp_report *r);
+
 /* What became of one pair, in a phrase; never NULL. */
 const char *hp_pair_words(const struct hp_report_pair *pair);
 

@@ -389,6 +389,8 @@ static const struct row rows[] = {
 	{ "the peer guesses", HP_CAUSE_TRYING, HP_PEER_RELAYED,
 	  .own = RANDOM, .peer = HOME, .there_guess = HP_REPORT_GUESS_ROUND,
 	  .guesses = 1 },
+	{ "guessed where there is nothing to guess", HP_CAUSE_BLOCKED,
+	  HP_PEER_RELAYED, .guess = HP_REPORT_GUESS_ROUND, .guesses = 1 },
 	{ "guessed again", HP_CAUSE_NAT_OWN, HP_PEER_RELAYED,
 	  .own = RANDOM, .peer = HOME, .guess = HP_REPORT_GUESS_ROUND,
 	  .guesses = 2 },
