@@ -605,6 +605,14 @@ static void hit(struct hp_punch *p, uint64_t now_ns)
 		hp_round_join(p, now_ns);
 }
 
+bool hp_guess_owns(const struct hp_punch *p, uint32_t sock)
+{
+	for (unsigned int i = 0; sock && i < p->guess.n_socks; i++)
+		if (p->guess.sock[i].sock == sock)
+			return true;
+	return !sock;
+}
+
 void hp_guess_heard(struct hp_punch *p, const struct hp_path *from,
 		    uint64_t now_ns)
 {

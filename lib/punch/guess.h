@@ -137,6 +137,10 @@ enum hp_err hp_guess_rx(struct hp_punch *p, const struct hp_path *from,
  */
 bool hp_guess_answered(struct hp_punch *p, const struct hp_path *from,
 		       const struct hp_probe *m, uint64_t now_ns);
+/* Whether a path may be learned on @sock: others are another peer's guesses, or
+ * ask servers, and are closed without a word to us.
+ */
+bool hp_guess_owns(const struct hp_punch *p, uint32_t sock);
 /* A request came from a source that is new. */
 void hp_guess_heard(struct hp_punch *p, const struct hp_path *from,
 		    uint64_t now_ns);

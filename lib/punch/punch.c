@@ -233,7 +233,7 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 			      const struct hp_probe *m, uint64_t now_ns)
 {
 	struct hp_track *t = hp_paths_find(&p->paths, from);
-	bool fresh = !t && !from->channel;
+	bool fresh = !t && !from->channel && hp_guess_owns(p, from->sock);
 	size_t i;
 
 	if (fresh && hp_pace_take(&p->learning, now_ns))
