@@ -170,9 +170,12 @@ sim_bin := $(B)/tests/sim/sim
 $(sim_bin): $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/*.c)) $(libhp)
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lm
 
-.PHONY: sim sim-long
+.PHONY: sim sim-numbers sim-long
 sim: $(sim_bin)	## all pairs of NAT classes: tables, and pictures in build/
 	$(Q)$(sim_bin) --matrix --svg build
+
+sim-numbers: $(sim_bin)	## what was promised of connecting: a table of claims
+	$(Q)$(sim_bin) --numbers
 
 sim-long: $(sim_bin)	## 1,000,000 random runs on the virtual internet
 	$(Q)tests/sim/long $(sim_bin)
