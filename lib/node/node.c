@@ -490,6 +490,28 @@ enum hp_err hp_node_want(struct hp_node *n, const char *name, uint64_t now_ns)
 	return HP_OK;
 }
 
+enum hp_err hp_node_unwant(struct hp_node *n, const char *name, uint64_t now_ns)
+{
+	char folded[HP_NAME_TEXT];
+	enum hp_err err = hp_name_parse(name, folded, NULL);
+	struct peer *p;
+
+	n->now_ns = now_ns;
+	if (err != HP_OK)
+		return err;
+	p = hp_peer_named(n, folded);
+	if (!p)
+		return HP_ERR_UNKNOWN;
+	p->wanted = n->want_all;
+	if (p->wanted || p->session)
+		return HP_OK;
+	p->retry_ns = HP_NEVER;
+	for (unsigned int i = 0; i < n->n_servers; i++)
+		hp_meet_connect_cancel(n->servers[i].client, p->slot);
+	hp_peer_update(p);
+	return HP_OK;
+}
+
 void hp_node_want_all(struct hp_node *n, uint64_t now_ns)
 {
 	n->now_ns = now_ns;

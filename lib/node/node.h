@@ -211,6 +211,13 @@ void hp_node_set_server(struct hp_node *n, unsigned int server,
 enum hp_err hp_node_want(struct hp_node *n, const char *name, uint64_t now_ns)
 	HP_MUST_CHECK;
 void hp_node_want_all(struct hp_node *n, uint64_t now_ns);
+/* No longer looks for @name by itself; what stands stays, and a packet for it
+ * connects as ever. Who wants all members goes on wanting this one.
+ * HP_ERR_FORMAT: not a name; HP_ERR_UNKNOWN: nobody of that name was met or
+ * asked for.
+ */
+enum hp_err hp_node_unwant(struct hp_node *n, const char *name, uint64_t now_ns)
+	HP_MUST_CHECK;
 
 /**
  * hp_node_ping() - Measure the path to a peer now, once

@@ -255,29 +255,6 @@ static void a_direct_path_outlives_the_server(void **state)
 	sim_world_free(&t.w);
 }
 
-static void a_restarted_server_relays_for_both_ends_again(void **state)
-{
-	struct pair t;
-
-	(void)state;
-	for (uint64_t seed = 200; seed < 230; seed++) {
-		pair_of(&t, seed, true, &symmetric, &symmetric);
-		pair_up(&t);
-		assert_true(sim_world_wait(t.a, "bob", HP_PEER_RELAYED, HP_S));
-		packets_pass(&t);
-		sim_world_server_stop(&t.w, 0);
-		sim_world_run(&t.w, 3 * HP_S);
-		sim_world_server_start(&t.w, 0);
-		for (unsigned int k = 0; k < 100; k++) {
-			sim_world_packet(t.a, t.b);
-			sim_world_packet(t.b, t.a);
-			sim_world_run(&t.w, 100 * HP_MS);
-		}
-		packets_pass(&t);
-		sim_world_free(&t.w);
-	}
-}
-
 /* Bob registers by IPv6 and asks for alice before he knows how IPv4 sees him:
  * he must tell her later.
  */
@@ -367,6 +344,8 @@ static void nats_without_filters_are_not_filled_up(void **state)
 /* Sends on all probes from his own address, ahead of the original. */
 struct copycat {
 	struct sim_host *host;
+	bool on;
+	unsigned int probes;	/* that he sent on */
 	unsigned int data;	/* what he got that was for a peer */
 };
 
@@ -380,26 +359,35 @@ static void copycat_see(void *ctx, const struct sim_sight *s)
 		return;
 	if (hp_addr_same_ip(&s->to, &own))
 		c->data += kind == HP_DGRAM_WG_DATA;
-	else if (kind == HP_DGRAM_PROBE)
-		sim_send(c->host, s->from.port, &s->to, 0, s->buf, s->len);
+	else if (kind == HP_DGRAM_PROBE && c->on)
+		c->probes += sim_send(c->host, s->from.port, &s->to, 0, s->buf,
+				      s->len);
 }
 
+/* He begins when a path is in use: the heartbeats of the controlling side are
+ * nominations, and his copies are the first of each to arrive.
+ */
 static void a_nomination_sent_on_by_a_stranger_moves_nobody(void **state)
 {
-	struct copycat c = { 0 };
 	struct pair t;
 
 	(void)state;
 	for (uint64_t seed = 300; seed < 304; seed++) {
+		struct copycat c = { 0 };
+
 		pair_of(&t, seed, true, NULL, NULL);
 		c.host = sim_host_new(t.w.sim, NULL, "198.51.100.66", NULL);
 		sim_observe(t.w.sim, copycat_see, &c);
 		pair_up(&t);
+		assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, HP_S));
+		assert_true(sim_world_wait(t.b, "alice", HP_PEER_DIRECT, HP_S));
+		c.on = true;
 		for (unsigned int i = 0; i < 100; i++) {
 			sim_world_packet(t.a, t.b);
 			sim_world_packet(t.b, t.a);
 			sim_world_run(&t.w, 100 * HP_MS);
 		}
+		assert_true(c.probes > 3);
 		assert_int_equal(c.data, 0);
 		packets_pass(&t);
 		sim_world_free(&t.w);
@@ -439,6 +427,33 @@ static void an_unknown_peer_is_offline_and_met_when_it_comes(void **state)
 			 HP_ERR_EXISTS);
 	assert_int_equal(hp_node_want(t.a->node, "no name", sim_now(t.w.sim)),
 			 HP_ERR_FORMAT);
+	sim_world_free(&t.w);
+}
+
+static void who_is_no_longer_wanted_is_left_alone(void **state)
+{
+	struct hp_node_peer_info info;
+	unsigned int sent;
+	struct pair t;
+
+	(void)state;
+	pair_of(&t, 61, true, &home, &home);
+	sim_world_kill(t.b);
+	pair_up(&t);
+	sim_world_run(&t.w, 5 * HP_S);
+	assert_int_equal(hp_node_unwant(t.a->node, "nobody",
+					sim_now(t.w.sim)), HP_ERR_UNKNOWN);
+	assert_int_equal(hp_node_unwant(t.a->node, "no body",
+					sim_now(t.w.sim)), HP_ERR_FORMAT);
+	assert_int_equal(hp_node_unwant(t.a->node, "Bob", sim_now(t.w.sim)),
+			 HP_OK);
+	sent = t.a->sent;
+	sim_world_run(&t.w, 60 * HP_S);
+	/* Bob's slot is gone, or will be; nobody asks. */
+	assert_int_equal(hp_node_peer_find(t.a->node, "bob",
+					   sim_now(t.w.sim), &info), HP_OK);
+	assert_false(info.wanted);
+	assert_in_range(t.a->sent - sent, 1, 4);
 	sim_world_free(&t.w);
 }
 
@@ -591,7 +606,6 @@ int main(void)
 		cmocka_unit_test(a_restarted_peer_is_met_again),
 		cmocka_unit_test(a_flushed_nat_is_recovered_from),
 		cmocka_unit_test(a_direct_path_outlives_the_server),
-		cmocka_unit_test(a_restarted_server_relays_for_both_ends_again),
 		cmocka_unit_test(an_address_learned_late_is_told_to_who_was_met),
 		cmocka_unit_test(silence_is_noticed_without_a_data_thread),
 		cmocka_unit_test(a_slow_path_is_found_with_few_probes),
@@ -601,6 +615,7 @@ int main(void)
 		cmocka_unit_test(an_idle_path_is_kept_and_its_session_renewed),
 		cmocka_unit_test(
 			an_unknown_peer_is_offline_and_met_when_it_comes),
+		cmocka_unit_test(who_is_no_longer_wanted_is_left_alone),
 		cmocka_unit_test(all_members_form_a_full_mesh),
 		cmocka_unit_test(a_newcomer_gets_a_permanent_certificate),
 		cmocka_unit_test(a_revoked_peer_is_refused),
