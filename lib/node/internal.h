@@ -325,10 +325,10 @@ void hp_sample_init(struct hp_node *n);
 void hp_sample_seen(struct hp_node *n, const struct hp_addr *server,
 		    const struct hp_addr *seen);
 void hp_sample_judge(const struct hp_node *n, struct hp_nat_facts *out);
-/* Finds out how the NAT behaves now, for hp_punch_sampled() of @p. @ports: even
- * how it chooses ports, unless it is endpoint-independent for certain.
+/* Finds out how the NAT behaves now, for hp_punch_sampled() of @p; and how it
+ * chooses ports, unless it is endpoint-independent for certain.
  */
-void hp_sample_ask(struct peer *p, bool ports);
+void hp_sample_ask(struct peer *p);
 void hp_sample_forget(struct peer *p);
 /* A STUN answer to a socket other than the main one. */
 void hp_sample_rx(struct hp_node *n, const struct hp_path *from,

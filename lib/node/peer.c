@@ -190,9 +190,9 @@ static void punch_send(void *ctx, const struct hp_path *path, int ttl,
 	hp_node_send(p->node, path, ttl, buf, len);
 }
 
-static void punch_sample(void *ctx, bool ports)
+static void punch_sample(void *ctx)
 {
-	hp_sample_ask(ctx, ports);
+	hp_sample_ask(ctx);
 }
 
 static enum hp_err punch_open(void *ctx, uint32_t *sock)

@@ -147,7 +147,7 @@ static bool is_doubtful(enum hp_nat_mapping m)
 	       m == HP_NAT_MAPPING_EIM_OR_ADM || hp_nat_is_hard(m);
 }
 
-void hp_sample_ask(struct peer *p, bool ports)
+void hp_sample_ask(struct peer *p)
 {
 	struct hp_node *n = p->node;
 	struct sample *s = &n->sample;
@@ -160,7 +160,6 @@ void hp_sample_ask(struct peer *p, bool ports)
 	if (s->n_socks)
 		return; /* under way */
 	if (!is_doubtful(f.mapping) ||
-	    (!ports && f.mapping == HP_NAT_MAPPING_EIM_OR_ADM) ||
 	    (fresh && f.ports == HP_NAT_PORTS_RANDOM))
 		s->next_ns = n->now_ns; /* known */
 	else

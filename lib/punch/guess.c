@@ -54,26 +54,15 @@
  * Labels decide nothing: without one, guessing is still considered once volleys
  * failed, and what the samples say counts. Where no NAT is known to be hard, but
  * only one address of a server was asked, each side in turn is taken to be: once
- * each, and again after 10 minutes and more.
+ * each, and again after 10 minutes and more. For the same reason the second
+ * round against a hard NAT with a stride, which the first would have found, takes
+ * the other side to be hard as well.
  */
 #include "punch/guess.h"
 
 #include <string.h>
 
 #include "punch/machine.h"
-
-/* Sockets that a stride needs: one, and some for ports lost to others. */
-#define SOCKS_STRIDE 4
-#define SOCKS_MIN 16
-/* Hits that sockets for a small range aim at, in the mean. */
-#define HITS 6
-#define WINDOW_WIDE 200
-#define PAIR_STRIDE 32
-/* What is left of the budget once the NAT was sampled, most times. */
-#define PAIR_PROBES 240
-#define PAIR_MIN 32
-/* Hits in a thousand rounds below which a pair is not worth the probes. */
-#define HOPE 40
 
 /* Most paths are found by then; on the slowest a round is begun in vain. */
 #define VOLLEYS_FIRST (700 * HP_MS)
@@ -99,143 +88,9 @@
 
 #define GUESS_METHODS (HP_METHOD_PREDICT | HP_METHOD_BIRTHDAY)
 
-/* ---- the plan ----------------------------------------------------------- */
-
-static bool is_hard(const struct hp_guess_word *w)
-{
-	return hp_nat_is_hard(w->mapping);
-}
-
-static unsigned int width(const struct hp_guess_word *w)
-{
-	return w->hi - w->lo + 1u;
-}
-
-static bool is_stride(const struct hp_guess_word *w, uint32_t methods)
-{
-	return w->ports == HP_NAT_PORTS_SEQUENTIAL &&
-	       methods & HP_METHOD_PREDICT;
-}
-
 static unsigned int least(unsigned int a, unsigned int b)
 {
 	return a < b ? a : b;
-}
-
-/* One side is @hard; counts only. Returns why not, or HP_PUNCH_WHY_NONE. */
-static enum hp_punch_reason plan_one(const struct hp_guess_word *hard,
-				     uint32_t methods, unsigned int attempt,
-				     bool *stride, unsigned int *n_socks,
-				     unsigned int *n_ports)
-{
-	unsigned int n = HITS * width(hard) / HP_GUESS_PORTS;
-
-	*stride = is_stride(hard, methods);
-	if (!*stride && !(methods & HP_METHOD_BIRTHDAY))
-		return HP_PUNCH_WHY_GUESS_OFF;
-	if (*stride) {
-		*n_socks = SOCKS_STRIDE;
-		*n_ports = attempt ? WINDOW_WIDE : HP_GUESS_WINDOW;
-	} else {
-		*n_socks = least(n < SOCKS_MIN ? SOCKS_MIN : n,
-				 HP_BUDGET_MAPPINGS);
-		*n_ports = least(width(hard), HP_GUESS_PORTS);
-	}
-	*n_socks = least(*n_socks, hard->room);
-	return *n_socks < SOCKS_STRIDE ? HP_PUNCH_WHY_GUESS_QUEUED :
-					 HP_PUNCH_WHY_NONE;
-}
-
-/* Nobody is known to be hard. With one server alone a NAT that looks at
- * addresses cannot be told from an easy one: each side that may have it is the
- * hard one in turn.
- */
-static bool is_hard_in_doubt(const struct hp_guess_word *own,
-			     const struct hp_guess_word *peer, bool leader)
-{
-	bool a = own->mapping == HP_NAT_MAPPING_EIM_OR_ADM;
-	bool b = peer->mapping == HP_NAT_MAPPING_EIM_OR_ADM;
-	unsigned int attempt = leader ? own->attempt : peer->attempt;
-
-	return a && (!b || leader == (attempt % 2 == 0));
-}
-
-static enum hp_punch_reason plan_pair(const struct hp_guess_word *own,
-				      const struct hp_guess_word *peer,
-				      uint32_t methods, struct hp_guess_plan *o)
-{
-	bool a = is_stride(own, methods), b = is_stride(peer, methods);
-	uint64_t ports = (a ? 1 : width(own)) * (uint64_t)(b ? 1 : width(peer));
-	uint64_t hits = 1000 * PAIR_PROBES * (a || b ? 1 : PAIR_PROBES) / ports;
-
-	o->foresee = b;
-	o->n_socks = 1;
-	o->n_ports = PAIR_STRIDE;
-	if (!(a && b)) {
-		if (!(methods & HP_METHOD_BIRTHDAY))
-			return HP_PUNCH_WHY_GUESS_OFF;
-		if (hits < HOPE)
-			return HP_PUNCH_WHY_GUESS_HOPELESS;
-		o->n_ports = PAIR_PROBES;
-	}
-	o->n_ports = least(o->n_ports, least(own->room, peer->room));
-	if (o->n_ports < PAIR_MIN)
-		return HP_PUNCH_WHY_GUESS_QUEUED;
-	o->n_peer = o->n_ports;
-	if (!b)
-		o->n_ports = least(o->n_ports, width(peer));
-	return HP_PUNCH_WHY_NONE;
-}
-
-void hp_guess_make_plan(const struct hp_guess_word *own,
-			const struct hp_guess_word *peer, bool leader,
-			struct hp_guess_plan *o)
-{
-	uint32_t methods = own->methods & peer->methods;
-	unsigned int n_socks = 0, n_ports = 0;
-	bool stride = false, hard = is_hard(own);
-
-	memset(o, 0, sizeof(*o));
-	if (own->mapping == HP_NAT_MAPPING_UNKNOWN ||
-	    peer->mapping == HP_NAT_MAPPING_UNKNOWN)
-		return;
-	if (is_hard(own) && is_hard(peer)) {
-		o->why = plan_pair(own, peer, methods, o);
-		if (o->why == HP_PUNCH_WHY_NONE)
-			o->role = HP_GUESS_PAIR;
-		return;
-	}
-	if (!is_hard(own) && !is_hard(peer)) {
-		o->doubt = true;
-		hard = is_hard_in_doubt(own, peer, leader);
-		if (!hard && !is_hard_in_doubt(peer, own, !leader))
-			return;
-	}
-	o->why = plan_one(hard ? own : peer, methods,
-			  leader ? own->attempt : peer->attempt, &stride,
-			  &n_socks, &n_ports);
-	if (o->why != HP_PUNCH_WHY_NONE)
-		return;
-	if (hard) {
-		o->role = HP_GUESS_HARD;
-		o->n_socks = n_socks;
-		o->n_peer = n_ports;
-	} else {
-		o->role = HP_GUESS_EASY;
-		o->foresee = stride;
-		o->n_ports = n_ports;
-		o->n_peer = n_socks;
-	}
-}
-
-uint16_t hp_guess_port(const struct hp_guess_word *peer, bool foresee,
-		       uint32_t start, uint32_t step, unsigned int i)
-{
-	uint64_t at = start + (uint64_t)i * step;
-
-	if (foresee)
-		return hp_nat_port_step(peer->last, peer->stride, (int)i + 1);
-	return (uint16_t)(peer->lo + at % width(peer));
 }
 
 static uint32_t gcd(uint32_t a, uint32_t b)
@@ -253,7 +108,7 @@ static uint32_t gcd(uint32_t a, uint32_t b)
 static void draw_walk(struct hp_punch *p)
 {
 	struct hp_guess *g = &p->guess;
-	uint32_t n = width(&g->peer);
+	uint32_t n = g->peer.hi - g->peer.lo + 1u;
 
 	g->start = hp_rng_below(&p->rng, n);
 	g->step = 1 + hp_rng_below(&p->rng, n);
@@ -360,8 +215,7 @@ static bool begin(struct hp_punch *p, uint64_t id, bool leader, uint64_t now_ns)
 		say(p, now_ns);
 	else
 		g->say_ns = now_ns + SAY_EVERY;
-	p->ops.sample(p->ctx, p->own_mapping == HP_MAPPING_APDM ||
-				      p->peer_mapping != HP_MAPPING_APDM);
+	p->ops.sample(p->ctx);
 	return true;
 }
 
@@ -442,7 +296,8 @@ static void start(struct hp_punch *p, uint64_t now_ns)
 		finish(p, g->plan.why, now_ns);
 		return;
 	}
-	if (g->plan.role != HP_GUESS_HARD || is_stride(&g->own, p->methods))
+	if (g->plan.role != HP_GUESS_HARD ||
+	    g->own.ports == HP_NAT_PORTS_SEQUENTIAL)
 		tidy(p);
 	g->stage = HP_GUESS_FIRE;
 	g->next = 0;
@@ -532,17 +387,17 @@ static void fire_hard(struct hp_punch *p, uint64_t now_ns)
 	g->next++;
 }
 
-/* From the main socket, or from one of its own for a pair: the main one may
- * have mappings to these ports, made in an earlier round.
+/* From the main socket; where each probe makes a mapping, from one of its own,
+ * for the main one may have mappings to these ports from an earlier round.
  */
 static void fire_port(struct hp_punch *p, uint64_t now_ns)
 {
 	struct hp_guess *g = &p->guess;
-	bool pair = g->plan.role == HP_GUESS_PAIR;
+	bool counted = g->plan.counted;
 	uint16_t port = hp_guess_port(&g->peer, g->plan.foresee, g->start,
 				      g->step, g->next);
 
-	if (pair && g->next) {
+	if (counted && g->next) {
 		int slot = hp_budget_map(p->budget, now_ns);
 
 		if (slot < 0) {
@@ -551,11 +406,11 @@ static void fire_port(struct hp_punch *p, uint64_t now_ns)
 		}
 		hp_budget_leave(p->budget, slot, now_ns);
 	}
-	if (pair && !g->next && !open_one(p, now_ns)) {
+	if (counted && !g->next && !open_one(p, now_ns)) {
 		g->plan.n_ports = 0;
 		return;
 	}
-	guess(p, pair ? g->sock[g->n_socks - 1].sock : 0, port, 0, port);
+	guess(p, counted ? g->sock[g->n_socks - 1].sock : 0, port, 0, port);
 	g->next++;
 }
 
@@ -634,7 +489,7 @@ static bool is_guessed(const struct hp_guess *g, const struct hp_path *from,
 	if (g->plan.role == HP_GUESS_HARD)
 		return from->remote.port == g->target.port &&
 		       mark < g->n_socks && g->sock[mark].sock == from->sock;
-	if (g->plan.role == HP_GUESS_PAIR)
+	if (g->plan.counted)
 		sock = g->n_socks ? g->sock[g->n_socks - 1].sock : 0;
 	return from->remote.port == mark && from->sock == sock;
 }

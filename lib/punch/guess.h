@@ -28,6 +28,7 @@ enum hp_guess_role {
  * @role:    HP_GUESS_NONE: nothing, because of @why
  * @doubt:   no NAT is known to be hard, but one may be
  * @foresee: the peer's next port is known, not only their range
+ * @counted: each probe makes a mapping of ours
  * @n_socks: sockets to open (hard, pair)
  * @n_ports: ports of the peer to try (easy, pair)
  * @n_peer:  what the other side will send
@@ -37,13 +38,14 @@ struct hp_guess_plan {
 	enum hp_punch_reason why;
 	bool doubt;
 	bool foresee;
+	bool counted;
 	unsigned int n_socks;
 	unsigned int n_ports;
 	unsigned int n_peer;
 };
 
-/* The same on both sides, but for the roles: a function of the facts alone.
- * @leader: @own began the round.
+/* plan.c. The same on both sides, but for the roles: a function of the facts
+ * alone. @leader: @own began the round.
  */
 void hp_guess_make_plan(const struct hp_guess_word *own,
 			const struct hp_guess_word *peer, bool leader,

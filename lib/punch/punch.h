@@ -113,10 +113,9 @@ enum hp_punch_fault hp_punch_fault_of(int sys_errno);
  * @both:      a copy of each packet takes the relay from now on (@on), or no
  *             more; may be NULL
  * @event:     see enum hp_punch_event
- * @sample:    find out now how our NAT behaves; @ports: even how it chooses
- *             ports, when it may map per destination, which takes fresh sockets.
- *             The answer comes by hp_punch_sampled(), not within the call.
- *             NULL: no guessing of ports
+ * @sample:    find out now how our NAT behaves, when it may map per destination
+ *             even how it chooses ports. The answer comes by
+ *             hp_punch_sampled(), not within the call. NULL: no guessing
  * @open:      one more socket, for hp_path.sock; NULL: there is none
  * @close:     no path uses it any more
  *
@@ -129,7 +128,7 @@ struct hp_punch_ops {
 	void (*nominated)(void *ctx, const struct hp_path *direct);
 	void (*both)(void *ctx, bool on);
 	void (*event)(void *ctx, enum hp_punch_event ev);
-	void (*sample)(void *ctx, bool ports);
+	void (*sample)(void *ctx);
 	enum hp_err (*open)(void *ctx, uint32_t *sock);
 	void (*close)(void *ctx, uint32_t sock);
 };

@@ -214,11 +214,9 @@ static void on_event(void *ctx, enum hp_punch_event ev)
 	(void)ev;
 }
 
-static void on_sample(void *ctx, bool ports)
+static void on_sample(void *ctx)
 {
 	struct host *h = ctx;
-
-	(void)ports;
 
 	h->sample_ns = h->net->now_ns + 20 * HP_MS;
 }
@@ -828,6 +826,7 @@ static void both_sides_make_one_plan(void **state)
 		enum hp_punch_reason why;
 	} rows[] = {
 #define EIM HP_NAT_MAPPING_EIM
+#define MAYBE HP_NAT_MAPPING_EIM_OR_ADM
 #define APDM HP_NAT_MAPPING_APDM
 #define SEQ HP_NAT_PORTS_SEQUENTIAL
 #define RND HP_NAT_PORTS_RANDOM
@@ -854,7 +853,14 @@ static void both_sides_make_one_plan(void **state)
 		{ { APDM, APDM }, { RND, RND }, { 600, 600 }, 31,
 		  { HP_GUESS_NONE, HP_GUESS_NONE },
 		  HP_PUNCH_WHY_GUESS_QUEUED },
+		{ { MAYBE, MAYBE }, { RND, RND }, { 600, 600 }, 256,
+		  { HP_GUESS_HARD, HP_GUESS_EASY }, HP_PUNCH_WHY_NONE },
+		{ { EIM, MAYBE }, { RND, RND }, { 600, 600 }, 256,
+		  { HP_GUESS_EASY, HP_GUESS_HARD }, HP_PUNCH_WHY_NONE },
+		{ { MAYBE, APDM }, { RND, SEQ }, { 600, 600 }, 256,
+		  { HP_GUESS_EASY, HP_GUESS_HARD }, HP_PUNCH_WHY_NONE },
 #undef EIM
+#undef MAYBE
 #undef APDM
 #undef SEQ
 #undef RND
@@ -884,6 +890,42 @@ static void both_sides_make_one_plan(void **state)
 			assert_true(plan[i].n_ports <= HP_GUESS_PORTS);
 		}
 	}
+}
+
+/* With one server a NAT that looks at addresses passes for an easy one. */
+static void second_round_doubts_what_one_server_says(void **state)
+{
+	struct hp_guess_word a = {
+		.methods = HP_METHOD_PREDICT | HP_METHOD_BIRTHDAY,
+		.mapping = HP_NAT_MAPPING_EIM_OR_ADM,
+		.ports = HP_NAT_PORTS_RANDOM,
+		.lo = 2000, .hi = 2511, .room = 244, .attempt = 1,
+	};
+	struct hp_guess_word b = a;
+	struct hp_guess_plan plan;
+
+	(void)state;
+	/* In turn. */
+	hp_guess_make_plan(&a, &b, true, &plan);
+	assert_int_equal(plan.role, HP_GUESS_EASY);
+	assert_true(plan.doubt);
+	/* The other one waits; what is sent to it makes mappings. */
+	b.mapping = HP_NAT_MAPPING_APDM;
+	b.ports = HP_NAT_PORTS_SEQUENTIAL;
+	b.stride = 1;
+	b.last = 4000;
+	hp_guess_make_plan(&a, &b, true, &plan);
+	assert_int_equal(plan.role, HP_GUESS_HARD);
+	hp_guess_make_plan(&b, &a, false, &plan);
+	assert_int_equal(plan.role, HP_GUESS_EASY);
+	assert_true(plan.counted);
+	assert_int_equal(plan.n_ports, 244);
+	/* Both by stride: perhaps both are hard. */
+	a.ports = HP_NAT_PORTS_SEQUENTIAL;
+	a.stride = 2;
+	a.last = 3000;
+	hp_guess_make_plan(&a, &b, true, &plan);
+	assert_int_equal(plan.role, HP_GUESS_PAIR);
 }
 
 static void no_port_is_tried_twice(void **state)
@@ -917,6 +959,7 @@ int main(void)
 		cmocka_unit_test(forged_replayed_and_misplaced_words_do_nothing),
 		cmocka_unit_test(peer_cannot_make_us_guess_for_ever),
 		cmocka_unit_test(both_sides_make_one_plan),
+		cmocka_unit_test(second_round_doubts_what_one_server_says),
 		cmocka_unit_test(no_port_is_tried_twice),
 	};
 
