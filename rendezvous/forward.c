@@ -20,11 +20,11 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <urcu-qsbr.h>
 
 #include "base/bytes.h"
 #include "base/datagram.h"
 #include "sys/clock.h"
+#include "sys/quiet.h"
 
 /* Buffers of one receive, each as long as joined datagrams can be. */
 #define BUFFERS 32
@@ -239,9 +239,9 @@ static void *work(void *ctx)
 	while (!stopped) {
 		int n;
 
-		rcu_thread_offline();
+		hp_quiet_begin(f->relay);
 		n = epoll_wait(f->epoll, ev, EVENTS, -1);
-		rcu_thread_online();
+		hp_quiet_end();
 		f->now_ns = hp_clock_now();
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.u32 == STOP)
@@ -250,6 +250,7 @@ static void *work(void *ctx)
 				receive(f, ev[i].data.u32);
 		}
 	}
+	hp_quiet_begin(f->relay);
 	rcu_unregister_thread();
 	return NULL;
 }

@@ -14,13 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <urcu-qsbr.h>
 
 #include "base/pkt.h"
 #include "forward.h"
 #include "meet/registry.h"
 #include "meet/wire.h"
 #include "sys/loop.h"
+#include "sys/quiet.h"
 #include "sys/rng.h"
 #include "sys/udp.h"
 
@@ -79,8 +79,7 @@ static void collect(void *ctx, const struct hp_path *to, const uint8_t *buf,
 /* hp_registry_ops.wait */
 static void wait_forwarders(void *ctx)
 {
-	(void)ctx;
-	synchronize_rcu();
+	hp_quiet_wait(hp_registry_relay(((struct server *)ctx)->registry));
 }
 
 static void say_refused(struct server *s, int why)

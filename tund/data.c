@@ -35,8 +35,8 @@
 #include "base/time.h"
 #include "ports.h"
 #include "queue.h"
-#include "quiet.h"
 #include "sys/clock.h"
+#include "sys/quiet.h"
 #include "sys/udp.h"
 #include "tun.h"
 #include "wg/backlog.h"
@@ -356,9 +356,9 @@ static bool wait_calm(struct data *d)
 
 	while (!n && !queue_calm(d->cfg.queue)) {
 		queue_kick(d->cfg.queue);
-		quiet_begin(d->cfg.ports);
+		hp_quiet_begin(d->cfg.ports);
 		n = poll(&stop, 1, CALM_WAIT_MS);
-		quiet_end();
+		hp_quiet_end();
 	}
 	return !n;
 }
@@ -424,10 +424,10 @@ static int wait_work(struct data *d, struct epoll_event ev[EVENTS])
 {
 	int n;
 
-	quiet_begin(d->cfg.ports);
+	hp_quiet_begin(d->cfg.ports);
 	n = epoll_wait(ports_epoll(d->cfg.ports), ev, EVENTS,
 		       d->backlog.n ? 0 : -1);
-	quiet_end();
+	hp_quiet_end();
 	return n;
 }
 
@@ -480,7 +480,7 @@ static void *run(void *ctx)
 					0);
 		queue_kick(d->cfg.queue);
 	}
-	quiet_begin(d->cfg.ports);
+	hp_quiet_begin(d->cfg.ports);
 	rcu_unregister_thread();
 	return NULL;
 }

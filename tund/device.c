@@ -14,8 +14,8 @@
 #include "log.h"
 #include "ports.h"
 #include "queue.h"
-#include "quiet.h"
 #include "sys/loop.h"
+#include "sys/quiet.h"
 #include "sys/udp.h"
 #include "tun.h"
 #include "wg/device.h"
@@ -151,7 +151,7 @@ static void reclaim(void *ctx, uint64_t now_ns)
 	(void)now_ns;
 	if (!retired(d))
 		return;
-	quiet_wait(d->ports);
+	hp_quiet_wait(d->ports);
 	if (d->fib)
 		hp_fib_reclaim(d->fib);
 	ports_reclaim(d->ports);

@@ -9,11 +9,11 @@
 #include <cmocka.h>
 
 #include <pthread.h>
-#include <urcu-qsbr.h>
 
 #include "base/rng.h"
 #include "base/time.h"
 #include "meet/relay.h"
+#include "sys/quiet.h"
 
 #define SEED 5150
 #define NOW (1000 * HP_S)
@@ -164,8 +164,7 @@ struct crowd {
 
 static void wait_for_all(void *ctx)
 {
-	(void)ctx;
-	synchronize_rcu();
+	hp_quiet_wait(ctx);
 }
 
 static void look(struct crowd *c, unsigned int i)
@@ -188,7 +187,8 @@ static void *forwarder(void *ctx)
 	rcu_register_thread();
 	for (unsigned int i = 0; !c->stop; i++) {
 		look(c, i % (ENDS / 2));
-		rcu_quiescent_state();
+		hp_quiet_begin(c);
+		hp_quiet_end();
 	}
 	rcu_unregister_thread();
 	return NULL;
@@ -196,11 +196,12 @@ static void *forwarder(void *ctx)
 
 static void nothing_goes_astray_while_channels_come_and_go(void **state)
 {
+	struct crowd c = { 0 };
 	const struct hp_relay_config cfg = { .rng = &rng,
 					     .max = ENDS,
 					     .max_per_end = 2,
-					     .wait = wait_for_all };
-	struct crowd c = { 0 };
+					     .wait = wait_for_all,
+					     .ctx = &c };
 	struct hp_relay_end end[ENDS];
 	pthread_t thread[2];
 

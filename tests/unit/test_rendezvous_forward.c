@@ -11,7 +11,6 @@
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <urcu-qsbr.h>
 
 #include "../../rendezvous/forward.h"
 #include "base/bytes.h"
@@ -19,6 +18,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "sys/clock.h"
+#include "sys/quiet.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -45,8 +45,7 @@ static struct place place;
 
 static void wait_for_all(void *ctx)
 {
-	(void)ctx;
-	synchronize_rcu();
+	hp_quiet_wait(*(struct hp_relay **)ctx);
 }
 
 static struct hp_addr address_of(const struct hp_udp *u)
@@ -60,7 +59,8 @@ static void begin_with(struct place *t, uint32_t rate)
 				       .rate = rate,
 				       .max = 8,
 				       .max_per_end = 8,
-				       .wait = wait_for_all };
+				       .wait = wait_for_all,
+				       .ctx = &t->relay };
 	struct hp_addr at = hp_addr4(127, 0, 0, 1, 0);
 
 	memset(t, 0, sizeof(*t));

@@ -22,7 +22,7 @@
 #include "../../tund/data.h"
 #include "../../tund/ports.h"
 #include "../../tund/queue.h"
-#include "../../tund/quiet.h"
+#include "sys/quiet.h"
 #include "../../tund/tun.h"
 #include "base/time.h"
 #include "sys/clock.h"
@@ -244,7 +244,7 @@ static void the_main_port_moves_without_loss_of_what_follows(void **state)
 	assert_int_not_equal(port_of(&b->end[0], 0), was);
 	aim(b, 1, port_of(&b->end[0], 0), 0);
 	assert_true(ports_retired(b->end[0].ports));
-	quiet_wait(b->end[0].ports);
+	hp_quiet_wait(b->end[0].ports);
 	ports_reclaim(b->end[0].ports);
 	assert_false(ports_retired(b->end[0].ports));
 	say(b, 0, 100);
@@ -268,7 +268,7 @@ static void a_port_closes_while_packets_go_over_it(void **state)
 		for (size_t i = 0; i < 20; i++)
 			say(b, 0, 1000);
 		ports_close(b->end[0].ports, sock);
-		quiet_wait(b->end[0].ports);
+		hp_quiet_wait(b->end[0].ports);
 		ports_reclaim(b->end[0].ports);
 		hp_fib_reclaim(hp_wg_fib(b->w->node[0].wg));
 		while (hear(b, 1, 0))
