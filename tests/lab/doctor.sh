@@ -14,10 +14,10 @@ calls() { [ "$(diagnosed "$1" "$2")" = "$3" ]; }
 # tells HOST PEER CAUSE: that is named, and stays named; a connection may need a
 # while to settle.
 tells() {
-	within 20 calls "$@" && sleep 1 && calls "$@" || {
+	if ! { within 20 calls "$@" && sleep 1 && calls "$@"; }; then
 		on "$1" hptunctl doctor "$2" || true
 		fail "$1 asked about $2: $(diagnosed "$1" "$2"), not $3"
-	}
+	fi
 	say "$1 about $2: $3"
 }
 both_tell() { tells alice bob "$1"; tells bob alice "${2:-$1}"; }

@@ -21,6 +21,7 @@ joins() { # NEWCOMER [INVITED-BY]
 }
 
 # two_members [KIND KIND]: alice and bob behind their routers, set up, not up.
+# shellcheck disable=SC2120
 two_members() {
 	lab_up
 	two_sites "${1:-nat}" "${2:-nat}"

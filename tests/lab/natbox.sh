@@ -84,3 +84,28 @@ case_box_that_forgets() {
 	longest alice 3
 	path alice bob direct
 }
+
+# ---- ports that have to be guessed ----------------------------------------
+# guessed KIND KIND: the same as boxed, for kinds where the servers cannot tell
+# the port: a direct path within 10 s of the start all the same.
+guessed() {
+	local ms
+	two_members "$1" "$2"
+	meet alice bob
+	must 20 is alice bob .path.kind direct
+	must 20 is bob alice .path.kind direct
+	both_reach alice bob
+	ms=$(of alice bob .direct_ms)
+	say "direct after $ms ms"
+	[ "${ms%.*}" -lt 10000 ] || fail "later than 10 s"
+}
+
+case_sequential_ports_are_predicted() {
+	guessed "box apdm apdf sequential" "$CONE"
+}
+case_sequential_ports_with_a_stride() {
+	guessed "box apdm apdf sequential stride=4" nat
+}
+case_random_ports_are_met() { guessed "box apdm apdf random" "$CONE"; }
+case_random_ports_of_a_kernel_nat_are_met() { guessed random nat; }
+case_random_ports_by_address_are_met() { guessed "$CONE" "box adm apdf random"; }
