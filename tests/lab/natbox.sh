@@ -109,3 +109,11 @@ case_sequential_ports_with_a_stride() {
 case_random_ports_are_met() { guessed "box apdm apdf random" "$CONE"; }
 case_random_ports_of_a_kernel_nat_are_met() { guessed random nat; }
 case_random_ports_by_address_are_met() { guessed "$CONE" "box adm apdf random"; }
+
+# A block of ports a subscriber, on both sides: theory allows a direct path by
+# guessing in the background, which may take long. Connected all the while.
+case_blocks_on_both_sides_are_connected() {
+	two_members "box apdm apdf block" "box apdm apdf block"
+	meet alice bob
+	both_reach alice bob
+}
