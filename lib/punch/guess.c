@@ -205,6 +205,7 @@ static bool begin(struct hp_punch *p, uint64_t id, bool leader, uint64_t now_ns)
 		g->due_ns = now_ns + GAP_BUSY;
 		return false;
 	}
+	memset(&g->plan, 0, sizeof(g->plan));
 	g->stage = HP_GUESS_TALK;
 	g->id = id;
 	g->leader = leader;
@@ -286,12 +287,16 @@ static void fire(struct hp_punch *p, uint64_t now_ns);
 static void start(struct hp_punch *p, uint64_t now_ns)
 {
 	struct hp_guess *g = &p->guess;
+	struct hp_addr target = target_of(p);
 	unsigned int n;
 
+	/* Elsewhere each socket would make one more mapping. */
+	if (!hp_addr_eq(&target, &g->target))
+		tidy(p);
+	g->target = target;
 	g->own.room = (uint16_t)(hp_budget_room(p->budget, now_ns) +
 				 g->n_socks);
 	hp_guess_make_plan(&g->own, &g->peer, g->leader, &g->plan);
-	g->target = target_of(p);
 	if (g->plan.role == HP_GUESS_NONE || !g->target.family) {
 		finish(p, g->plan.why, now_ns);
 		return;

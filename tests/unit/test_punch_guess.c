@@ -631,6 +631,25 @@ static void few_sockets_are_better_than_none(void **state)
 	net_free(w);
 }
 
+/* What step() asserts: the mappings toward the old address live on. */
+static void sockets_serve_one_address_of_the_peer(void **state)
+{
+	struct net *w = net_new(11, &easy, &any);
+	struct hp_punch_info info;
+
+	(void)state;
+	w->loss_pct = 100;
+	net_start(w);
+	assert_false(run(w, START + 4500 * HP_MS));
+	assert_true(w->host[1].n_open > 200);
+	w->host[0].nat.ip.ip[3] = 99;
+	introduce(w, 1);
+	assert_false(run(w, START + 30 * HP_S));
+	hp_punch_get_info(w->host[1].punch, &info);
+	assert_true(info.guesses >= 2);
+	net_free(w);
+}
+
 static void rounds_of_other_peers_are_waited_for(void **state)
 {
 	struct net *w = net_new(7, &easy, &any);
@@ -952,6 +971,7 @@ int main(void)
 		cmocka_unit_test(opening_probes_die_on_the_way),
 		cmocka_unit_test(only_the_socket_in_use_stays_open),
 		cmocka_unit_test(few_sockets_are_better_than_none),
+		cmocka_unit_test(sockets_serve_one_address_of_the_peer),
 		cmocka_unit_test(rounds_of_other_peers_are_waited_for),
 		cmocka_unit_test(nothing_is_guessed_without_a_relay),
 		cmocka_unit_test(words_survive_the_wire),
