@@ -164,7 +164,7 @@ case_sequential_ports() {
 	checks
 	v4 APDM APDF sequential false
 	says .ipv4.ports.stride 1
-	expects direct maybe-direct relayed relayed
+	expects direct maybe-direct maybe-direct relayed
 }
 
 case_sequential_ports_with_a_stride() {
