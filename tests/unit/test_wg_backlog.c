@@ -185,8 +185,8 @@ static void a_burst_is_not_signalled(void **state)
 	(void)state;
 	hp_backlog_init(&b);
 	for (unsigned int i = 0; i < 20; i++) {
-		assert_int_equal(signals_at(&b, &now_ns, 20 * HP_MS, 90), 0);
-		assert_int_equal(signals_at(&b, &now_ns, HP_MS, 10), 0);
+		assert_int_equal(signals_at(&b, &now_ns, 20 * HP_MS, 18), 0);
+		assert_int_equal(signals_at(&b, &now_ns, HP_MS, 2), 0);
 	}
 }
 
@@ -198,15 +198,15 @@ static void a_standing_queue_is_signalled_ever_more_often(void **state)
 
 	(void)state;
 	hp_backlog_init(&b);
-	assert_int_equal(signals_at(&b, &now_ns, 10 * HP_MS, 99), 0);
-	assert_int_equal(signals_at(&b, &now_ns, 10 * HP_MS, 5), 1);
-	assert_int_equal(signals_at(&b, &now_ns, 10 * HP_MS, 90), 0);
-	assert_int_equal(signals_at(&b, &now_ns, 10 * HP_MS, 10), 1);
-	/* 100 ms times the sum of 1/sqrt(n): the 17th is at 765 ms. */
-	assert_in_range(signals_at(&b, &now_ns, 10 * HP_MS, 560), 13, 15);
-	assert_int_equal(signals_at(&b, &now_ns, HP_MS, 100), 0);
+	assert_int_equal(signals_at(&b, &now_ns, 10 * HP_MS, 19), 0);
+	assert_int_equal(signals_at(&b, &now_ns, 10 * HP_MS, 2), 1);
+	assert_int_equal(signals_at(&b, &now_ns, 10 * HP_MS, 17), 0);
+	assert_int_equal(signals_at(&b, &now_ns, 10 * HP_MS, 4), 1);
+	/* 20 ms times the sum of 1/sqrt(n): the 17th is at 153 ms. */
+	assert_in_range(signals_at(&b, &now_ns, 10 * HP_MS, 111), 13, 16);
+	assert_int_equal(signals_at(&b, &now_ns, HP_MS, 20), 0);
 	/* Another soon after goes on where that ended. */
-	assert_in_range(signals_at(&b, &now_ns, 10 * HP_MS, 200), 3, 6);
+	assert_in_range(signals_at(&b, &now_ns, 10 * HP_MS, 40), 3, 6);
 }
 
 static void a_mark_is_set_where_it_is_understood(void **state)
