@@ -33,3 +33,20 @@ case_rendezvous_restarts() { through restart; }
 case_rendezvous_that_relays_restarts() { through relay_restart; }
 case_direct_way_is_cut() { through cut; }
 case_direct_way_is_mended() { through mend; }
+
+# A host that stands still for 5 s, as in sleep; meanwhile its NAT forgot it.
+# (Clocks cannot be set ahead here: ten minutes are slept in the simulator.)
+case_host_stands_still() {
+	local pid t0
+	at_forget
+	pid=$(daemon_of alice)
+	kill -STOP "$pid"
+	do_forget
+	sleep 5
+	kill -CONT "$pid"
+	t0=$(now_ms)
+	must 10 on alice ping -q -c 1 -W 1 10.9.0.2
+	say "back after $(($(now_ms) - t0)) ms"
+	path alice bob direct
+	both_reach alice bob
+}
