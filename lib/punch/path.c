@@ -156,6 +156,17 @@ void hp_track_fail(struct hp_track *t)
 	t->history = t->n_history = 0;
 }
 
+bool hp_track_is_unanswered(const struct hp_track *t, uint64_t now_ns)
+{
+	const struct hp_pending *last = &t->pending[0];
+
+	for (size_t i = 1; i < HP_TRACK_PENDING; i++)
+		if (t->pending[i].sent_ns > last->sent_ns)
+			last = &t->pending[i];
+	return last->txid &&
+	       hp_time_since(now_ns, last->sent_ns) >= HP_TRACK_TIMEOUT;
+}
+
 bool hp_track_is_mute(const struct hp_track *t, bool lossy)
 {
 	unsigned int n = lossy ? HP_TRACK_HISTORY : 3, all = (1u << n) - 1;

@@ -135,6 +135,8 @@ void hp_track_expire(struct hp_track *t, uint64_t now_ns);
 /* The path is gone until a new round trip says otherwise. */
 void hp_track_fail(struct hp_track *t);
 
+/* The last request on it was not answered in time. */
+bool hp_track_is_unanswered(const struct hp_track *t, uint64_t now_ns);
 /* The last three requests were lost; all that are remembered, for a path of
  * which it is known that it is @lossy.
  */

@@ -139,6 +139,10 @@ void hp_check_passed(struct hp_punch *p)
 void hp_upkeep_lose(struct hp_punch *p, uint64_t now_ns)
 {
 	hp_track_fail(hp_punch_used(p));
+	/* Nor is another one taken that answered once, but not of late. */
+	for (size_t i = 1; i < p->paths.n; i++)
+		if (hp_track_is_unanswered(&p->paths.track[i], now_ns))
+			hp_track_fail(&p->paths.track[i]);
 	p->doubt = p->use;
 	p->backoff = 0;
 	hp_upkeep_use(p, 0, HP_PUNCH_DOUBT, now_ns);
