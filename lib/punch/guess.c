@@ -432,8 +432,11 @@ static void fire(struct hp_punch *p, uint64_t now_ns)
 	if (now_ns < g->next_ns)
 		return;
 	while (g->next < n_probes(g)) {
-		if (!hp_budget_probe(p->budget, now_ns))
+		if (g->next_ns > now_ns || !hp_budget_probe(p->budget, now_ns))
 			return;
+		/* The order counts: what leaves together may be reordered. */
+		if (g->plan.role == HP_GUESS_PAIR)
+			g->next_ns = now_ns + PROBE_TIME;
 		if (g->plan.role == HP_GUESS_HARD)
 			fire_hard(p, now_ns);
 		else
@@ -686,7 +689,7 @@ uint64_t hp_guess_deadline(const struct hp_punch *p)
 		return hp_time_min(g->say_ns, g->end_ns);
 	case HP_GUESS_FIRE:
 		due = hp_pace_next(&p->budget->pace);
-		if (due)
+		if (due && g->plan.role != HP_GUESS_PAIR)
 			due += (TOGETHER - 1) * PROBE_TIME;
 		return due > g->next_ns ? due : g->next_ns;
 	}

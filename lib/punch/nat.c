@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "punch/nat.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- collecting --------------------------------------------------------- */
@@ -195,6 +196,41 @@ static int stride_of(const struct made *m)
 	return 0;
 }
 
+static int by_port(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+/* What was sent in a burst may reach the NAT in another order: then the ports
+ * as a set show the stride, and their sum of steps its direction. @newest: the
+ * port that was made last.
+ */
+static int stride_of_set(const struct made *m, uint16_t *newest)
+{
+	struct made sorted = *m;
+	size_t half = m->n / 2, fit = 0;
+	int least = HP_NAT_STRIDE_MAX + 1, rise = 0;
+
+	qsort(sorted.port, m->n, sizeof(sorted.port[0]), by_port);
+	for (size_t i = 1; i < m->n; i++) {
+		int gap = sorted.port[i] - sorted.port[i - 1];
+
+		if (gap < least)
+			fit = 0;
+		if (gap <= least) {
+			least = gap;
+			fit++;
+		}
+	}
+	if (least < 1 || least > HP_NAT_STRIDE_MAX ||
+	    4 * fit < 3 * (m->n - 1))
+		return 0;
+	for (size_t i = 0; i < half; i++)
+		rise += m->port[m->n - 1 - i] - m->port[i];
+	*newest = sorted.port[rise > 0 ? m->n - 1 : 0];
+	return rise > 0 ? least : -least;
+}
+
 /* n ports drawn from a range leave, in the mean, an n-th of their own span
  * open at either end; twice that misses little, and costs few ports more.
  */
@@ -240,7 +276,9 @@ static void ports_of(const struct hp_nat *n, enum hp_family family,
 		out->ports = HP_NAT_PORTS_PRESERVED;
 		return;
 	}
-	out->stride = stride_of(&m);
+	out->stride = stride_of_set(&m, &out->last);
+	if (!out->stride)
+		out->stride = stride_of(&m);
 	out->ports = out->stride ? HP_NAT_PORTS_SEQUENTIAL :
 				   HP_NAT_PORTS_RANDOM;
 }

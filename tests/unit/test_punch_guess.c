@@ -20,6 +20,7 @@
 
 #define N(a) (sizeof(a) / sizeof(*(a)))
 #define FLOWS 16384
+#define SOCKS 8192
 #define QUEUE 512
 #define HOPS 8
 #define DIRECT_DELAY (20 * HP_MS)
@@ -75,6 +76,7 @@ struct host {
 	bool no_open;
 	unsigned int open_max;	/* the system has so many */
 	unsigned int n_open;
+	bool is_open[SOCKS];
 	uint32_t last_sock;
 	uint64_t sample_ns;
 	struct hp_path direct;
@@ -230,6 +232,8 @@ static enum hp_err on_open(void *ctx, uint32_t *sock)
 	if (++h->n_open > h->most_open)
 		h->most_open = h->n_open;
 	*sock = ++h->last_sock;
+	assert_true(*sock < SOCKS);
+	h->is_open[*sock] = true;
 	return HP_OK;
 }
 
@@ -237,7 +241,8 @@ static void on_close(void *ctx, uint32_t sock)
 {
 	struct host *h = ctx;
 
-	assert_true(sock && sock <= h->last_sock);
+	assert_true(sock && sock < SOCKS && h->is_open[sock]);
+	h->is_open[sock] = false;
 	assert_int_not_equal(h->direct.sock, sock);
 	h->n_open--;
 }
@@ -284,7 +289,9 @@ static void arrive(struct net *w, const struct packet *k)
 		from = relay_path();
 		w->word = *k;
 	} else if (!hp_addr_same_ip(&k->dst, &h->nat.ip) ||
-		   !nat_in(&h->nat, &k->src, k->dst.port, &from.sock)) {
+		   !nat_in(&h->nat, &k->src, k->dst.port, &from.sock) ||
+		   (from.sock && (from.sock >= SOCKS ||
+				  !h->is_open[from.sock]))) {
 		h->strangers++;
 		return;
 	}
@@ -504,13 +511,13 @@ static void unknown_ports_are_found(void **state)
 	}
 }
 
-/* A fifth of all rounds, so about half of all pairs within five minutes. */
+/* One round in six or so succeeds. */
 static void blocks_need_luck_and_time(void **state)
 {
 	unsigned int n = 0, first = 0;
 
 	(void)state;
-	for (unsigned int s = 1; s <= 10; s++) {
+	for (unsigned int s = 1; s <= 20; s++) {
 		struct net *w = net_new(s, &block, &block);
 
 		net_start(w);
@@ -518,9 +525,9 @@ static void blocks_need_luck_and_time(void **state)
 		n += run(w, START + 600 * HP_S);
 		net_free(w);
 	}
-	print_message("seeds 1-10: %u in the first round, %u in five\n", first,
+	print_message("seeds 1-20: %u in the first round, %u in five\n", first,
 		      n);
-	assert_in_range(n, 3, 10);
+	assert_in_range(n, 4, 20);
 }
 
 static void hopeless_pairs_cost_nothing(void **state)

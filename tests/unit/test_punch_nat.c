@@ -157,6 +157,32 @@ static void stride_is_found_beside_other_hosts(void **state)
 	assert_int_equal(f.stride, 2);
 }
 
+/* A burst that is shuffled on its way to the NAT. */
+static void stride_is_found_out_of_order(void **state)
+{
+	struct model m = model_of(HP_NAT_MAPPING_APDM, 2);
+
+	(void)state;
+	for (int down = 0; down < 2; down++) {
+		struct hp_nat_facts f;
+		struct hp_nat n = { 0 };
+		uint16_t first;
+
+		m.stride = down ? -2 : 2;
+		for (uint32_t sock = 1; sock < 7; sock++)
+			ask(&n, &m, sock, 1, HP_S);
+		for (size_t i = 0; i + 3 < n.n; i += 4) {
+			first = n.sample[i].mapped.port;
+			n.sample[i].mapped.port = n.sample[i + 3].mapped.port;
+			n.sample[i + 3].mapped.port = first;
+		}
+		hp_nat_judge(&n, HP_AF_4, NULL, 0, &f);
+		assert_int_equal(f.ports, HP_NAT_PORTS_SEQUENTIAL);
+		assert_int_equal(f.stride, m.stride);
+		assert_int_equal(f.last, m.next);
+	}
+}
+
 static void few_mappings_prove_no_order(void **state)
 {
 	struct model m = model_of(HP_NAT_MAPPING_APDM, 1);
@@ -336,6 +362,7 @@ int main(void)
 		cmocka_unit_test(own_address_means_no_nat),
 		cmocka_unit_test(strides_are_found),
 		cmocka_unit_test(stride_is_found_beside_other_hosts),
+		cmocka_unit_test(stride_is_found_out_of_order),
 		cmocka_unit_test(few_mappings_prove_no_order),
 		cmocka_unit_test(kept_ports_are_seen),
 		cmocka_unit_test(block_is_found_from_twelve_ports),
