@@ -37,9 +37,10 @@
 #define TRIES 100
 
 static volatile unsigned long taken;
-static volatile size_t taken_bytes;
 
 #ifndef NO_HOOKS
+static volatile size_t taken_bytes;
+
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
