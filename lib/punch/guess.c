@@ -72,6 +72,8 @@
 /* For the word that the sockets are open, beyond the time it takes. */
 #define BEGUN_TIME (1 * HP_S)
 #define LISTEN_TIME (500 * HP_MS)
+/* Sources that one round may find: more are no use. */
+#define FOUND_MAX 6
 #define NOMINATE_TIME (2 * HP_S)
 #define PROBE_TIME (HP_S / HP_BUDGET_PROBES_PER_S)
 /* Probes leave so many together, not one a wake-up. */
@@ -307,6 +309,7 @@ static void start(struct hp_punch *p, uint64_t now_ns)
 	g->stage = HP_GUESS_FIRE;
 	g->next = 0;
 	g->says = 0;
+	g->found = 0;
 	g->txid = hp_rng_u64(&p->rng) | UINT64_C(1) << 63;
 	g->next_ns = now_ns;
 	draw_walk(p);
@@ -476,6 +479,15 @@ bool hp_guess_owns(const struct hp_punch *p, uint32_t sock)
 	return !sock;
 }
 
+bool hp_guess_finds(struct hp_punch *p, const struct hp_path *from)
+{
+	struct hp_guess *g = &p->guess;
+
+	return (g->stage == HP_GUESS_FIRE || g->stage == HP_GUESS_LISTEN) &&
+	       hp_addr_same_ip(&from->remote, &g->target) &&
+	       g->found++ < FOUND_MAX;
+}
+
 void hp_guess_heard(struct hp_punch *p, const struct hp_path *from,
 		    uint64_t now_ns)
 {
@@ -511,7 +523,7 @@ bool hp_guess_answered(struct hp_punch *p, const struct hp_path *from,
 	if ((g->stage != HP_GUESS_FIRE && g->stage != HP_GUESS_LISTEN) ||
 	    (m->txid ^ g->txid) >> 16 ||
 	    !is_guessed(g, from, (uint16_t)m->txid) ||
-	    !hp_pace_take(&p->learning, now_ns))
+	    !hp_guess_finds(p, from))
 		return false;
 	t = hp_paths_add(&p->paths, from, HP_CAND_PEER_REFLEXIVE, p->use,
 			 p->doubt);

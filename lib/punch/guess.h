@@ -79,6 +79,7 @@ struct hp_guess_sock {
  * @txid:       of probe n: with n's mark in the low 16 bits
  * @attempt:    rounds that failed since anything changed
  * @says:       times that the opened sockets were told of
+ * @found:      new sources in the round
  * @say_ns:     when to say again what the peer has not acknowledged
  * @next_ns:    when probes may leave
  * @end_ns:     when the stage has failed
@@ -105,6 +106,7 @@ struct hp_guess {
 	uint64_t txid;
 	unsigned int attempt;
 	unsigned int says;
+	unsigned int found;
 	uint64_t say_ns;
 	uint64_t next_ns;
 	uint64_t end_ns;
@@ -143,6 +145,10 @@ bool hp_guess_answered(struct hp_punch *p, const struct hp_path *from,
  * ask servers, and are closed without a word to us.
  */
 bool hp_guess_owns(const struct hp_punch *p, uint32_t sock);
+/* Is it one of the few sources that a round may find, whatever the cap on new
+ * ones has been used up for before?
+ */
+bool hp_guess_finds(struct hp_punch *p, const struct hp_path *from);
 /* A request came from a source that is new. */
 void hp_guess_heard(struct hp_punch *p, const struct hp_path *from,
 		    uint64_t now_ns);

@@ -236,7 +236,8 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 	bool fresh = !t && !from->channel && hp_guess_owns(p, from->sock);
 	size_t i;
 
-	if (fresh && hp_pace_take(&p->learning, now_ns))
+	if (fresh && (hp_guess_finds(p, from) ||
+		      hp_pace_take(&p->learning, now_ns)))
 		t = hp_paths_add(&p->paths, from, HP_CAND_PEER_REFLEXIVE,
 				 p->use, p->doubt);
 	if (!t && !from->channel)
