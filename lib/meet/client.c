@@ -441,7 +441,9 @@ static enum hp_err on_session(struct hp_meet_client *c, unsigned int af,
 	const struct hp_meet_session_head *h = (const void *)msg;
 	enum hp_err err;
 
+	/* Once a new one is asked for, the old session is the past. */
 	if (!c->standing || af != c->af ||
+	    (c->state != HP_MEET_UP && c->state != HP_MEET_HELLO_SENT) ||
 	    memcmp(h->session, c->session, sizeof(c->session)) != 0)
 		return HP_ERR_STATE;
 	err = hp_meet_mac_check(&c->keys.to_client, msg, len);

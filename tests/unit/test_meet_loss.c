@@ -17,6 +17,7 @@ struct loss {
 	const struct mw_node *to;	/* NULL: to anybody */
 	unsigned int pct;
 	unsigned int n;
+	struct mw_datagram last;	/* of those lost */
 };
 
 static bool lose(struct mw *w, struct mw_datagram *d)
@@ -32,6 +33,7 @@ static bool lose(struct mw *w, struct mw_datagram *d)
 	if (hp_rng_below(&w->rng, 100) >= l->pct)
 		return true;
 	l->n++;
+	l->last = *d;
 	return false;
 }
 
@@ -122,6 +124,42 @@ static void a_session_outlives_lost_keepalives(void **state)
 	mw_free(&w);
 }
 
+/* The challenge comes first, the old session's answer behind it, and then the
+ * registration is lost: it is repeated all the same, and nothing is due for
+ * ever.
+ */
+static void a_late_word_does_not_stop_a_registration(void **state)
+{
+	static struct mw w;
+	struct mw_node *a;
+	struct loss loss = { .pct = 100 };
+
+	(void)state;
+	mw_init(&w, 5);
+	a = mw_up(&w, 1);
+	lossy(&w, &loss);
+	for (unsigned int i = 0; !a->n[HP_MEET_EV_LOST] && i < 400; i++)
+		mw_run(&w, 100 * HP_MS);
+	loss.kind = HP_MEET_ALIVE;
+	for (unsigned int i = 0; i < 400; i++) {
+		struct hp_meet_info info;
+
+		hp_meet_info(a->c, &info);
+		if (info.state == HP_MEET_REGISTER_SENT)
+			break;
+		mw_run(&w, 5 * HP_MS);
+	}
+	assert_int_equal(loss.last.buf[3], HP_MEET_ALIVE);
+	assert_int_equal(hp_meet_rx(a->c, &loss.last.from, loss.last.buf,
+				    loss.last.len, w.now_ns), HP_ERR_STATE);
+	loss.kind = HP_MEET_REGISTERED;
+	mw_run(&w, HP_S);
+	w.tap = NULL;
+	mw_run(&w, 2 * HP_S);
+	assert_int_equal(a->n[HP_MEET_EV_REGISTERED], 2);
+	mw_free(&w);
+}
+
 static void whom_the_server_forgot_registers_anew(void **state)
 {
 	static struct mw w;
@@ -171,6 +209,7 @@ int main(void)
 		cmocka_unit_test(the_callee_is_called_until_it_hears),
 		cmocka_unit_test(a_callee_that_never_hears_is_given_up),
 		cmocka_unit_test(a_session_outlives_lost_keepalives),
+		cmocka_unit_test(a_late_word_does_not_stop_a_registration),
 		cmocka_unit_test(whom_the_server_forgot_registers_anew),
 		cmocka_unit_test(half_of_all_packets_do),
 	};
