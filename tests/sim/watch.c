@@ -302,7 +302,7 @@ static unsigned int nodes_behind(const struct sim_world *w,
 static void look_at_ports(struct watch *v, const struct sim_world_node *x)
 {
 	/* A node that starts anew knows nothing of those from before. */
-	size_t most = 2 * HP_PUNCH_PATHS * (v->world->n_nodes - 1) + 8 +
+	size_t most = 2 * HP_PUNCH_PATHS * (v->world->n_nodes - 1) + 24 +
 		      WATCH_PORTS * x->runs;
 
 	if (x->most_extra > WATCH_PORTS)
