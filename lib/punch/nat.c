@@ -202,14 +202,16 @@ static int by_port(const void *a, const void *b)
 }
 
 /* What was sent in a burst may reach the NAT in another order: then the ports
- * as a set show the stride, and their sum of steps its direction. @newest: the
- * port that was made last.
+ * as a set show the stride. Its direction is up, as that of all NATs but the
+ * oddest, unless most of the order is left and says otherwise. @newest: the port
+ * that was made last.
  */
 static int stride_of_set(const struct made *m, uint16_t *newest)
 {
 	struct made sorted = *m;
 	size_t half = m->n / 2, fit = 0;
-	int least = HP_NAT_STRIDE_MAX + 1, rise = 0;
+	int least = HP_NAT_STRIDE_MAX + 1, rise = 0, whole;
+	bool up;
 
 	qsort(sorted.port, m->n, sizeof(sorted.port[0]), by_port);
 	for (size_t i = 1; i < m->n; i++) {
@@ -227,8 +229,10 @@ static int stride_of_set(const struct made *m, uint16_t *newest)
 		return 0;
 	for (size_t i = 0; i < half; i++)
 		rise += m->port[m->n - 1 - i] - m->port[i];
-	*newest = sorted.port[rise > 0 ? m->n - 1 : 0];
-	return rise > 0 ? least : -least;
+	whole = (int)(half * half) * least;
+	up = 2 * rise > -whole;
+	*newest = sorted.port[up ? m->n - 1 : 0];
+	return up ? least : -least;
 }
 
 /* n ports drawn from a range leave, in the mean, an n-th of their own span
