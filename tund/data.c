@@ -49,7 +49,7 @@
  * headers would fall into one cache set.
  */
 #define BUFFER_STEP (BUFFER_LEN + 192)
-#define BUFFERS 64
+#define BUFFERS 8
 #define BUFFERS_WHEN_JOINED 4
 /* Room for one packet of the longest, and for 128 of the usual. */
 #define ARENA_LEN (4 * BUFFER_LEN)

@@ -22,7 +22,7 @@
 #include "wg/fib.h"
 #include "wg/forward.h"
 
-#define QUEUE_LEN (2u << 20)
+#define QUEUE_LEN (1u << 20)
 /* Records taken in one turn, so that timers and sockets have theirs too. */
 #define RECORDS_PER_TURN 1024
 #define TELL_NS (60 * HP_S)

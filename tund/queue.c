@@ -92,7 +92,7 @@ static size_t find_room(const struct queue *q, size_t head, size_t want,
 	size_t pad = to_end < want ? to_end : 0;
 	bool packet = kind == QUEUE_INNER || kind == QUEUE_DATAGRAM ||
 		      kind == QUEUE_FAILED;
-	size_t kept = packet ? q->size / 4 : 0;
+	size_t kept = packet ? 3 * (q->size / 8) : 0;
 
 	if (head - tail + pad + want + kept > q->size)
 		return SIZE_MAX;
@@ -131,7 +131,7 @@ bool queue_calm(const struct queue *q)
 {
 	return atomic_load_explicit(&q->head, memory_order_relaxed) -
 		       atomic_load_explicit(&q->tail, memory_order_acquire) <=
-	       q->size - q->size / 8;
+	       q->size - q->size / 4;
 }
 
 static void wake(struct queue *q)

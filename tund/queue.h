@@ -42,12 +42,14 @@ struct queue_record {
 struct queue *queue_new(size_t size);
 void queue_free(struct queue *q);
 
-/* Writer. False: no room, nothing was written. Packets may fill three quarters
- * of the ring; the last one is kept for the records that must not be lost.
+/* Writer. False: no room, nothing was written. Packets may fill five eighths of
+ * the ring; the rest is kept for the records that must not be lost.
  */
 bool queue_put(struct queue *q, enum queue_kind kind,
 	       const struct hp_path *from, const void *p, size_t len);
-/* Writer: is half of what is kept for notices still free? */
+/* Writer: is a quarter of the ring still free, enough for all notices that one
+ * batch can give?
+ */
 bool queue_calm(const struct queue *q);
 /* Writer: wakes the reader when something was put since the last call. */
 void queue_kick(struct queue *q);

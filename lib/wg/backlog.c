@@ -12,6 +12,7 @@
 #include "wg/backlog.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/time.h"
@@ -37,9 +38,7 @@ void hp_backlog_init(struct hp_backlog *b)
 					       HP_BACKLOG_NONE };
 
 	*b = (struct hp_backlog){ .sparse = empty, .bulk = empty };
-	for (uint32_t i = 0; i < HP_BACKLOG_MAX; i++)
-		b->slot[i].next = i + 1;
-	b->slot[HP_BACKLOG_MAX - 1].next = HP_BACKLOG_NONE;
+	memset(b->free, 0xff, sizeof(b->free));
 }
 
 /* Addresses, protocol, and ports where every packet of the flow has them. */
@@ -80,19 +79,30 @@ static void append(struct hp_backlog *b, struct hp_backlog_list *l, uint32_t i)
 	b->slot[i].next = HP_BACKLOG_NONE;
 }
 
+/* The lowest one: memory that the caller has behind the upper slots is touched
+ * only while so much waits.
+ */
+static uint32_t first_free(const struct hp_backlog *b)
+{
+	for (uint32_t i = 0; i < HP_BACKLOG_MAX / 64; i++)
+		if (b->free[i])
+			return i * 64 + (uint32_t)__builtin_ctzll(b->free[i]);
+	return HP_BACKLOG_NONE;
+}
+
 uint32_t hp_backlog_room(const struct hp_backlog *b)
 {
-	return b->bytes < BYTES_MAX ? b->free : HP_BACKLOG_NONE;
+	return b->bytes < BYTES_MAX ? first_free(b) : HP_BACKLOG_NONE;
 }
 
 void hp_backlog_put(struct hp_backlog *b, const uint8_t *p, uint32_t len,
 		    uint64_t now_ns)
 {
-	uint32_t i = b->free;
+	uint32_t i = first_free(b);
 	struct hp_backlog_slot *s = &b->slot[i];
 
 	assert(i != HP_BACKLOG_NONE);
-	b->free = s->next;
+	b->free[i / 64] &= ~(UINT64_C(1) << i % 64);
 	s->since_ns = now_ns;
 	s->len = len;
 	s->flow = flow_of(p, len);
@@ -192,8 +202,7 @@ uint32_t hp_backlog_take(struct hp_backlog *b, uint64_t now_ns, bool *signal)
 	b->in_flow[s->flow]--;
 	b->bytes -= s->len;
 	b->n--;
-	s->next = b->free;
-	b->free = i;
+	b->free[i / 64] |= UINT64_C(1) << i % 64;
 	return i;
 }
 

@@ -37,7 +37,7 @@ struct hp_backlog {
 	struct hp_backlog_slot slot[HP_BACKLOG_MAX];
 	struct hp_backlog_list sparse;	/* flows of one packet */
 	struct hp_backlog_list bulk;
-	uint32_t free;			/* a stack: the last one used is warm */
+	uint64_t free[HP_BACKLOG_MAX / 64];	/* a bit for each slot */
 	uint32_t sparse_run;		/* taken since one of @bulk was */
 	size_t bytes;
 	uint8_t in_flow[HP_BACKLOG_FLOWS];

@@ -84,7 +84,7 @@ static void packets_leave_room_for_notices(void **state)
 		assert_true(queue_put(q, QUEUE_NOTICE, NULL, buf, 72));
 		notices++;
 	}
-	/* Not calm, and yet an eighth is left for those of one batch. */
+	/* Not calm, and yet a quarter is left for those of one batch. */
 	while (queue_put(q, QUEUE_NOTICE, NULL, buf, 72))
 		notices++;
 	assert_true(notices >= SIZE / 4 / 320);
