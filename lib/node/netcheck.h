@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/rng.h"
 #include "member/network.h"
+#include "punch/nat.h"
 
 struct hp_netcheck;
 
@@ -56,39 +57,6 @@ struct hp_netcheck_config {
 	void *ctx;
 };
 
-/* Mapping behaviour, as far as the servers that answered can tell. */
-enum hp_netcheck_mapping {
-	HP_NC_MAPPING_UNKNOWN,	   /* one answer only */
-	HP_NC_MAPPING_NONE,	   /* seen under an address of its own */
-	HP_NC_MAPPING_EIM,	   /* endpoint-independent */
-	HP_NC_MAPPING_EIM_OR_ADM,  /* same for two ports of one address */
-	HP_NC_MAPPING_ADM,	   /* address-dependent */
-	HP_NC_MAPPING_ADM_OR_APDM, /* differs between two addresses */
-	HP_NC_MAPPING_APDM,	   /* address- and port-dependent */
-};
-
-enum hp_netcheck_filtering {
-	HP_NC_FILTERING_UNKNOWN,
-	HP_NC_FILTERING_EIF,	    /* anybody reaches an open port */
-	HP_NC_FILTERING_EIF_OR_ADF, /* another port of a known address does */
-	HP_NC_FILTERING_ADF,	    /* address-dependent */
-	HP_NC_FILTERING_APDF,	    /* address- and port-dependent */
-};
-
-/* How the NAT chooses the port of a new mapping. */
-enum hp_netcheck_ports {
-	HP_NC_PORTS_UNKNOWN,
-	HP_NC_PORTS_PRESERVED,	/* the port of the host */
-	HP_NC_PORTS_SEQUENTIAL,	/* the next one, by a stride */
-	HP_NC_PORTS_RANDOM,	/* no order that eight of them would show */
-};
-
-enum hp_netcheck_answer {
-	HP_NC_UNKNOWN,
-	HP_NC_NO,
-	HP_NC_YES,
-};
-
 /**
  * struct hp_netcheck_port - One port of a server, asked from the main socket
  * @dst:      none: not asked
@@ -108,7 +76,7 @@ struct hp_netcheck_port {
  * @answered: a server answered; without it the rest is unknown
  * @seen:     reflexive address of the main socket at the nearest server
  * @many_ips: more than one external address was seen
- * @stride:   of HP_NC_PORTS_SEQUENTIAL
+ * @stride:   of HP_NAT_PORTS_SEQUENTIAL
  * @samples:  fresh sockets that got an answer; @low, @high: ports they had
  * @hairpin:  a packet to our own external address comes back; unknown without
  *            NAT
@@ -120,14 +88,14 @@ struct hp_netcheck_family {
 	bool answered;
 	struct hp_addr seen;
 	bool many_ips;
-	enum hp_netcheck_mapping mapping;
-	enum hp_netcheck_filtering filtering;
-	enum hp_netcheck_ports ports;
+	enum hp_nat_mapping mapping;
+	enum hp_nat_filtering filtering;
+	enum hp_nat_ports ports;
 	int stride;
 	unsigned int samples;
 	uint16_t low;
 	uint16_t high;
-	enum hp_netcheck_answer hairpin;
+	enum hp_nat_answer hairpin;
 	unsigned int alive_s;
 	unsigned int dead_s;
 };
@@ -180,11 +148,8 @@ enum hp_netcheck_path hp_netcheck_expect(const struct hp_netcheck_facts *f,
 					 const char **why);
 
 /* Phrases for people, and words of few letters for programs; never NULL. */
-const char *hp_netcheck_mapping_text(enum hp_netcheck_mapping m);
-const char *hp_netcheck_mapping_word(enum hp_netcheck_mapping m);
-const char *hp_netcheck_filtering_text(enum hp_netcheck_filtering f);
-const char *hp_netcheck_filtering_word(enum hp_netcheck_filtering f);
-const char *hp_netcheck_ports_word(enum hp_netcheck_ports p);
+const char *hp_netcheck_mapping_text(enum hp_nat_mapping m);
+const char *hp_netcheck_filtering_text(enum hp_nat_filtering f);
 const char *hp_netcheck_peer_text(enum hp_netcheck_peer p);
 const char *hp_netcheck_peer_word(enum hp_netcheck_peer p);
 const char *hp_netcheck_path_word(enum hp_netcheck_path p);

@@ -1,158 +1,86 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the answers mean, and what follows from it. Says no more than was seen:
- * what one server cannot tell stays open.
+ * What the answers are to lib/punch/nat, which knows what follows from them.
  */
 #include "node/netcheck_impl.h"
-
-/* Ports of a sequential NAT: so far apart at most, and so many must be. */
-#define STRIDE_MAX 64
-#define STEPS_MIN 3
 
 static bool is_answered(const struct nc_question *q)
 {
 	return q->state == NC_ANSWERED;
 }
 
-/* ---- mapping ---- */
-
-/* What comparing answers showed: of two ports of one address, and of two
- * addresses.
- */
-struct compared {
-	bool port_same, port_differs;
-	bool ip_same, ip_differs;
-};
-
-static void compare(struct compared *c, const struct nc_question *a,
-		    const struct nc_question *b)
+/* Whether what @q asked for came. */
+static enum hp_nat_answer came(const struct nc_question *q)
 {
-	bool same = hp_addr_eq(&a->seen, &b->seen);
-
-	if (!is_answered(a) || !is_answered(b) || hp_addr_eq(&a->dst, &b->dst))
-		return;
-	if (hp_addr_same_ip(&a->dst, &b->dst)) {
-		c->port_same |= same;
-		c->port_differs |= !same;
-	} else {
-		c->ip_same |= same;
-		c->ip_differs |= !same;
-	}
+	if (is_answered(q))
+		return HP_NAT_YES;
+	return q->state == NC_SILENT ? HP_NAT_NO : HP_NAT_UNKNOWN;
 }
 
-static enum hp_netcheck_mapping mapping_of(const struct hp_netcheck *n,
-					   unsigned int af)
+static void note(struct hp_nat *nat, const struct hp_netcheck *n,
+		 const struct nc_question *q, uint64_t order)
 {
-	struct compared c = { 0 };
+	const struct hp_nat_sample s = {
+		.sock = q->sock, .bound = n->cfg.port[q->sock],
+		.server = q->dst, .mapped = q->seen, .order = order,
+		.at_ns = q->done_ns,
+	};
 
-	for (unsigned int i = 0; i < 2 * HP_SERVERS_MAX; i++) {
-		const struct nc_question *a = &n->main[i / 2][af][i % 2];
-
-		if (is_answered(a) && nc_is_own(n, &a->seen, 0))
-			return HP_NC_MAPPING_NONE;
-		for (unsigned int j = 0; j < i; j++)
-			compare(&c, a, &n->main[j / 2][af][j % 2]);
-	}
-	if (c.port_differs)
-		return HP_NC_MAPPING_APDM;
-	if (c.ip_differs)
-		return c.port_same ? HP_NC_MAPPING_ADM
-				   : HP_NC_MAPPING_ADM_OR_APDM;
-	if (c.ip_same)
-		return HP_NC_MAPPING_EIM;
-	return c.port_same ? HP_NC_MAPPING_EIM_OR_ADM : HP_NC_MAPPING_UNKNOWN;
+	if (is_answered(q))
+		hp_nat_note(nat, &s);
 }
 
-/* ---- ports ---- */
-
-/* Is @step one that a sequential NAT makes, in the direction of @sign? */
-static bool is_stride(int step, int sign)
+/* Mappings of the main socket and of the fresh ones, as they were made. */
+static void judge(const struct hp_netcheck *n, unsigned int af,
+		  struct hp_nat_facts *out)
 {
-	return step * sign > 0 && step * sign <= STRIDE_MAX;
+	enum hp_family family = af ? HP_AF_6 : HP_AF_4;
+	struct hp_nat nat = { 0 };
+	uint64_t order = 0;
+
+	for (unsigned int i = 0; i < 2 * HP_SERVERS_MAX; i++)
+		note(&nat, n, &n->main[i / 2][af][i % 2], ++order);
+	for (unsigned int i = 0; i < HP_NETCHECK_FRESH; i++)
+		note(&nat, n, &n->family[af].q[NC_FRESH + i], ++order);
+	hp_nat_judge(&nat, family, n->cfg.own, n->cfg.n_own, out);
 }
 
-/* The stride, 0: none. Other hosts behind the NAT take ports in between, so it
- * is the smallest step; one step may be odd: the count began anew.
- */
-static int stride_of(const uint16_t *port, unsigned int n)
+/* Ports that the fresh sockets had. */
+static void span_of(const struct nc_family *f, struct hp_netcheck_family *out)
 {
-	for (int sign = -1; sign <= 1; sign += 2) {
-		unsigned int fit = 0;
-		int least = 0;
-
-		for (unsigned int i = 1; i < n; i++) {
-			int step = port[i] - port[i - 1];
-
-			if (!is_stride(step, sign))
-				continue;
-			fit++;
-			if (!least || step * sign < least * sign)
-				least = step;
-		}
-		if (fit >= STEPS_MIN && fit + 2 >= n)
-			return least;
-	}
-	return 0;
-}
-
-static void ports_of(const struct hp_netcheck *n, unsigned int af,
-		     struct hp_netcheck_family *out)
-{
-	uint16_t port[HP_NETCHECK_FRESH];
-	unsigned int kept = 0;
-
 	for (unsigned int i = 0; i < HP_NETCHECK_FRESH; i++) {
-		const struct nc_question *q = &n->family[af].q[NC_FRESH + i];
-		uint16_t p = q->seen.port;
+		const struct nc_question *q = &f->q[NC_FRESH + i];
 
 		if (!is_answered(q))
 			continue;
-		kept += p == n->cfg.port[q->sock];
-		if (!out->samples || p < out->low)
-			out->low = p;
-		if (p > out->high)
-			out->high = p;
-		port[out->samples++] = p;
-		out->many_ips |= !hp_addr_same_ip(&q->seen, &out->seen);
+		if (!out->samples || q->seen.port < out->low)
+			out->low = q->seen.port;
+		if (q->seen.port > out->high)
+			out->high = q->seen.port;
+		out->samples++;
 	}
-	if (out->mapping == HP_NC_MAPPING_NONE || out->samples <= STEPS_MIN)
-		return;
-	/* A port that another host has already is not to be had. */
-	if (kept + 1 >= out->samples) {
-		out->ports = HP_NC_PORTS_PRESERVED;
-		return;
-	}
-	out->stride = stride_of(port, out->samples);
-	out->ports = out->stride ? HP_NC_PORTS_SEQUENTIAL : HP_NC_PORTS_RANDOM;
 }
 
-/* ---- the rest ---- */
-
-static enum hp_netcheck_filtering filtering_of(const struct nc_family *f)
+/* A server that this socket never asked is told from one that does not do what
+ * is wanted of it by the same wish with an asked one.
+ */
+static enum hp_nat_filtering filtering_of(const struct nc_family *f)
 {
-	const struct nc_question *port = &f->q[NC_OTHER_PORT];
 	const struct nc_question *ip = &f->q[NC_OTHER_IP];
+	bool sure = is_answered(ip) || is_answered(&f->q[NC_REDIRECT]);
 
-	if (is_answered(ip))
-		return HP_NC_FILTERING_EIF;
-	if (port->state == NC_SILENT)
-		return HP_NC_FILTERING_APDF;
-	if (!is_answered(port))
-		return HP_NC_FILTERING_UNKNOWN;
-	return ip->state == NC_SILENT && is_answered(&f->q[NC_REDIRECT])
-		       ? HP_NC_FILTERING_ADF
-		       : HP_NC_FILTERING_EIF_OR_ADF;
+	return hp_nat_filtering_of(came(&f->q[NC_OTHER_PORT]),
+				   sure ? came(ip) : HP_NAT_UNKNOWN);
 }
 
-static enum hp_netcheck_answer hairpin_of(const struct nc_family *f)
+static enum hp_nat_answer hairpin_of(const struct nc_family *f)
 {
-	const struct nc_question *in = &f->q[NC_HAIRPIN_IN];
-	const struct nc_question *out = &f->q[NC_HAIRPIN_OUT];
+	enum hp_nat_answer in = came(&f->q[NC_HAIRPIN_IN]);
+	enum hp_nat_answer out = came(&f->q[NC_HAIRPIN_OUT]);
 
-	if (is_answered(in) || is_answered(out))
-		return HP_NC_YES;
-	return in->state == NC_SILENT && out->state == NC_SILENT
-		       ? HP_NC_NO : HP_NC_UNKNOWN;
+	if (in == HP_NAT_YES || out == HP_NAT_YES)
+		return HP_NAT_YES;
+	return in == out ? in : HP_NAT_UNKNOWN;
 }
 
 static void lifetime_of(const struct nc_family *f,
@@ -172,19 +100,18 @@ static void family_facts(const struct hp_netcheck *n, unsigned int af,
 			 struct hp_netcheck_family *out)
 {
 	const struct nc_family *f = &n->family[af];
+	struct hp_nat_facts nat;
 
 	if (f->ref < 0)
 		return;
 	out->answered = true;
 	out->seen = n->main[f->ref][af][0].seen;
-	out->mapping = mapping_of(n, af);
-	for (unsigned int i = 0; i < 2 * HP_SERVERS_MAX; i++) {
-		const struct nc_question *q = &n->main[i / 2][af][i % 2];
-
-		out->many_ips |= is_answered(q) &&
-				 !hp_addr_same_ip(&q->seen, &out->seen);
-	}
-	ports_of(n, af, out);
+	judge(n, af, &nat);
+	out->mapping = nat.mapping;
+	out->ports = nat.ports;
+	out->stride = nat.stride;
+	out->many_ips = nat.many_ips;
+	span_of(f, out);
 	out->filtering = filtering_of(f);
 	out->hairpin = hairpin_of(f);
 	lifetime_of(f, out);

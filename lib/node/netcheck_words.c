@@ -4,35 +4,18 @@
  */
 #include "node/netcheck.h"
 
-/* Does each destination see us at another port? */
-static bool is_hard(const struct hp_netcheck_family *f)
-{
-	switch (f->mapping) {
-	case HP_NC_MAPPING_ADM:
-	case HP_NC_MAPPING_ADM_OR_APDM:
-	case HP_NC_MAPPING_APDM:
-		return true;
-	case HP_NC_MAPPING_UNKNOWN:
-	case HP_NC_MAPPING_NONE:
-	case HP_NC_MAPPING_EIM:
-	case HP_NC_MAPPING_EIM_OR_ADM:
-		return false;
-	}
-	return false;
-}
-
 /* Does a peer reach us from a port we cannot know, once we sent to its
  * address?
  */
 static bool is_open(const struct hp_netcheck_family *f)
 {
 	switch (f->filtering) {
-	case HP_NC_FILTERING_EIF:
-	case HP_NC_FILTERING_EIF_OR_ADF:
-	case HP_NC_FILTERING_ADF:
+	case HP_NAT_FILTERING_EIF:
+	case HP_NAT_FILTERING_EIF_OR_ADF:
+	case HP_NAT_FILTERING_ADF:
 		return true;
-	case HP_NC_FILTERING_UNKNOWN:
-	case HP_NC_FILTERING_APDF:
+	case HP_NAT_FILTERING_UNKNOWN:
+	case HP_NAT_FILTERING_APDF:
 		return false;
 	}
 	return false;
@@ -41,8 +24,8 @@ static bool is_open(const struct hp_netcheck_family *f)
 /* Can the port of the next mapping be foreseen? */
 static bool is_ordered(const struct hp_netcheck_family *f)
 {
-	return f->ports == HP_NC_PORTS_PRESERVED ||
-	       f->ports == HP_NC_PORTS_SEQUENTIAL;
+	return f->ports == HP_NAT_PORTS_PRESERVED ||
+	       f->ports == HP_NAT_PORTS_SEQUENTIAL;
 }
 
 /* A NAT that gives each host a small range (RFC 7422), as far as a few samples
@@ -58,7 +41,7 @@ static bool has_few_ports(const struct hp_netcheck_family *f)
 static enum hp_netcheck_path with_home(const struct hp_netcheck_family *f,
 				       const char **why)
 {
-	if (!is_hard(f)) {
+	if (!hp_nat_is_hard(f->mapping)) {
 		*why = "both send at once, and the holes open";
 		return HP_NC_PATH_DIRECT;
 	}
@@ -74,7 +57,7 @@ static enum hp_netcheck_path with_home(const struct hp_netcheck_family *f,
 static enum hp_netcheck_path with_symmetric(const struct hp_netcheck_family *f,
 					    const char **why)
 {
-	if (is_hard(f)) {
+	if (hp_nat_is_hard(f->mapping)) {
 		*why = "both NATs have too many ports to guess, if its has "
 		       "as many as ours";
 		if (!is_ordered(f) && !has_few_ports(f))
@@ -101,9 +84,9 @@ static enum hp_netcheck_path with_ipv6(const struct hp_netcheck_facts *f,
 		*why = "no IPv6 here; a server that has both relays";
 		return HP_NC_PATH_RELAYED;
 	}
-	if (is_hard(six))
+	if (hp_nat_is_hard(six->mapping))
 		return with_home(six, why);
-	*why = six->mapping == HP_NC_MAPPING_NONE
+	*why = six->mapping == HP_NAT_MAPPING_NONE
 		       ? "no NAT is in the way, and firewalls open"
 		       : "both send at once, and the holes open";
 	return HP_NC_PATH_DIRECT;
@@ -154,96 +137,43 @@ enum hp_netcheck_path hp_netcheck_expect(const struct hp_netcheck_facts *f,
 	return HP_NC_PATH_NONE;
 }
 
-const char *hp_netcheck_mapping_text(enum hp_netcheck_mapping m)
+const char *hp_netcheck_mapping_text(enum hp_nat_mapping m)
 {
 	switch (m) {
-	case HP_NC_MAPPING_UNKNOWN:
+	case HP_NAT_MAPPING_UNKNOWN:
 		return "not known: one port of one server answered";
-	case HP_NC_MAPPING_NONE:
+	case HP_NAT_MAPPING_NONE:
 		return "no NAT";
-	case HP_NC_MAPPING_EIM:
+	case HP_NAT_MAPPING_EIM:
 		return "endpoint-independent";
-	case HP_NC_MAPPING_EIM_OR_ADM:
+	case HP_NAT_MAPPING_EIM_OR_ADM:
 		return "endpoint-independent, or address-dependent: a server "
 		       "at another address would tell";
-	case HP_NC_MAPPING_ADM:
+	case HP_NAT_MAPPING_ADM:
 		return "address-dependent";
-	case HP_NC_MAPPING_ADM_OR_APDM:
+	case HP_NAT_MAPPING_ADM_OR_APDM:
 		return "address-dependent, or address- and port-dependent: a "
 		       "server's second port would tell";
-	case HP_NC_MAPPING_APDM:
+	case HP_NAT_MAPPING_APDM:
 		return "address- and port-dependent (\"symmetric\")";
 	}
 	return "";
 }
 
-const char *hp_netcheck_mapping_word(enum hp_netcheck_mapping m)
-{
-	switch (m) {
-	case HP_NC_MAPPING_UNKNOWN:
-		return "unknown";
-	case HP_NC_MAPPING_NONE:
-		return "none";
-	case HP_NC_MAPPING_EIM:
-		return "EIM";
-	case HP_NC_MAPPING_EIM_OR_ADM:
-		return "EIM-or-ADM";
-	case HP_NC_MAPPING_ADM:
-		return "ADM";
-	case HP_NC_MAPPING_ADM_OR_APDM:
-		return "ADM-or-APDM";
-	case HP_NC_MAPPING_APDM:
-		return "APDM";
-	}
-	return "";
-}
-
-const char *hp_netcheck_filtering_text(enum hp_netcheck_filtering f)
+const char *hp_netcheck_filtering_text(enum hp_nat_filtering f)
 {
 	switch (f) {
-	case HP_NC_FILTERING_UNKNOWN:
+	case HP_NAT_FILTERING_UNKNOWN:
 		return "not known: no server that could tell";
-	case HP_NC_FILTERING_EIF:
+	case HP_NAT_FILTERING_EIF:
 		return "endpoint-independent: anybody reaches an open port";
-	case HP_NC_FILTERING_EIF_OR_ADF:
+	case HP_NAT_FILTERING_EIF_OR_ADF:
 		return "endpoint-independent, or address-dependent: a server "
 		       "at another address would tell";
-	case HP_NC_FILTERING_ADF:
+	case HP_NAT_FILTERING_ADF:
 		return "address-dependent";
-	case HP_NC_FILTERING_APDF:
+	case HP_NAT_FILTERING_APDF:
 		return "address- and port-dependent";
-	}
-	return "";
-}
-
-const char *hp_netcheck_filtering_word(enum hp_netcheck_filtering f)
-{
-	switch (f) {
-	case HP_NC_FILTERING_UNKNOWN:
-		return "unknown";
-	case HP_NC_FILTERING_EIF:
-		return "EIF";
-	case HP_NC_FILTERING_EIF_OR_ADF:
-		return "EIF-or-ADF";
-	case HP_NC_FILTERING_ADF:
-		return "ADF";
-	case HP_NC_FILTERING_APDF:
-		return "APDF";
-	}
-	return "";
-}
-
-const char *hp_netcheck_ports_word(enum hp_netcheck_ports p)
-{
-	switch (p) {
-	case HP_NC_PORTS_UNKNOWN:
-		return "unknown";
-	case HP_NC_PORTS_PRESERVED:
-		return "preserved";
-	case HP_NC_PORTS_SEQUENTIAL:
-		return "sequential";
-	case HP_NC_PORTS_RANDOM:
-		return "random";
 	}
 	return "";
 }

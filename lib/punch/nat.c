@@ -312,6 +312,21 @@ void hp_nat_judge(const struct hp_nat *n, enum hp_family family,
 	}
 }
 
+/* ---- filtering ---------------------------------------------------------- */
+
+enum hp_nat_filtering hp_nat_filtering_of(enum hp_nat_answer other_port,
+					  enum hp_nat_answer other_ip)
+{
+	if (other_ip == HP_NAT_YES)
+		return HP_NAT_FILTERING_EIF;
+	if (other_port == HP_NAT_NO)
+		return HP_NAT_FILTERING_APDF;
+	if (other_port == HP_NAT_UNKNOWN)
+		return HP_NAT_FILTERING_UNKNOWN;
+	return other_ip == HP_NAT_NO ? HP_NAT_FILTERING_ADF :
+				       HP_NAT_FILTERING_EIF_OR_ADF;
+}
+
 /* ---- words -------------------------------------------------------------- */
 
 bool hp_nat_is_hard(enum hp_nat_mapping m)
@@ -379,6 +394,23 @@ const char *hp_nat_ports_text(enum hp_nat_ports p)
 		return "sequential";
 	case HP_NAT_PORTS_RANDOM:
 		return "random";
+	}
+	return "unknown";
+}
+
+const char *hp_nat_filtering_text(enum hp_nat_filtering f)
+{
+	switch (f) {
+	case HP_NAT_FILTERING_UNKNOWN:
+		return "unknown";
+	case HP_NAT_FILTERING_EIF:
+		return "EIF";
+	case HP_NAT_FILTERING_EIF_OR_ADF:
+		return "EIF-or-ADF";
+	case HP_NAT_FILTERING_ADF:
+		return "ADF";
+	case HP_NAT_FILTERING_APDF:
+		return "APDF";
 	}
 	return "unknown";
 }

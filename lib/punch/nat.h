@@ -127,6 +127,17 @@ void hp_nat_judge(const struct hp_nat *n, enum hp_family family,
 		  const struct hp_addr *own, size_t n_own,
 		  struct hp_nat_facts *out);
 
+/**
+ * hp_nat_filtering_of() - Who reaches a port that was opened
+ * @other_port: did something come from another port of an address that was
+ *              sent to?
+ * @other_ip:   and from an address that never was?
+ *
+ * HP_NAT_NO: it was sent, for certain, and did not come.
+ */
+enum hp_nat_filtering hp_nat_filtering_of(enum hp_nat_answer other_port,
+					  enum hp_nat_answer other_ip);
+
 /* Does it give each destination another port, for all that is known? */
 bool hp_nat_is_hard(enum hp_nat_mapping m);
 /* The same in the words of records and introductions. */
@@ -140,5 +151,6 @@ uint16_t hp_nat_port_step(uint16_t port, int stride, int i);
 /* A word or phrase for each; never NULL. */
 const char *hp_nat_mapping_text(enum hp_nat_mapping m);
 const char *hp_nat_ports_text(enum hp_nat_ports p);
+const char *hp_nat_filtering_text(enum hp_nat_filtering f);
 
 #endif

@@ -199,7 +199,7 @@ struct row {
 	struct sim_nat_config nat;
 	unsigned int servers;
 	const char *mapping, *filtering, *ports;
-	enum hp_netcheck_answer hairpin;
+	enum hp_nat_answer hairpin;
 	const char *expect[HP_NC_PEERS];
 };
 
@@ -207,48 +207,48 @@ struct row {
 static const struct row rows[] = {
 	{ "home router, two servers",
 	  { .mapping = SIM_EIM, .filtering = SIM_APDF, .ports = SIM_PRESERVE },
-	  2, "EIM", "APDF", "preserved", HP_NC_NO,
+	  2, "EIM", "APDF", "preserved", HP_NAT_NO,
 	  { "direct", "direct", "maybe-direct", "relayed", "none" } },
 	{ "home router, one server",
 	  { .mapping = SIM_EIM, .filtering = SIM_APDF, .ports = SIM_PRESERVE,
 	    .hairpin = true },
-	  1, "EIM-or-ADM", "APDF", "preserved", HP_NC_YES,
+	  1, "EIM-or-ADM", "APDF", "preserved", HP_NAT_YES,
 	  { "direct", "direct", "maybe-direct", "relayed", "none" } },
 	{ "full cone, random ports",
 	  { .mapping = SIM_EIM, .filtering = SIM_EIF, .ports = SIM_RANDOM },
-	  2, "EIM", "EIF", "random", HP_NC_NO,
+	  2, "EIM", "EIF", "random", HP_NAT_NO,
 	  { "direct", "direct", "direct", "relayed", "none" } },
 	{ "full cone, one server",
 	  { .mapping = SIM_EIM, .filtering = SIM_EIF, .ports = SIM_RANDOM },
-	  1, "EIM-or-ADM", "EIF-or-ADF", "random", HP_NC_NO,
+	  1, "EIM-or-ADM", "EIF-or-ADF", "random", HP_NAT_NO,
 	  { "direct", "direct", "direct", "relayed", "none" } },
 	{ "restricted cone",
 	  { .mapping = SIM_EIM, .filtering = SIM_ADF, .ports = SIM_PRESERVE,
 	    .hairpin = true },
-	  2, "EIM", "ADF", "preserved", HP_NC_YES,
+	  2, "EIM", "ADF", "preserved", HP_NAT_YES,
 	  { "direct", "direct", "direct", "relayed", "none" } },
 	{ "address-dependent",
 	  { .mapping = SIM_ADM, .filtering = SIM_APDF, .ports = SIM_RANDOM },
-	  2, "ADM", "APDF", "random", HP_NC_NO,
+	  2, "ADM", "APDF", "random", HP_NAT_NO,
 	  { "direct", "maybe-direct", "relayed", "relayed", "none" } },
 	{ "address-dependent, one server",
 	  { .mapping = SIM_ADM, .filtering = SIM_APDF, .ports = SIM_RANDOM },
-	  1, "EIM-or-ADM", "APDF", "random", HP_NC_NO,
+	  1, "EIM-or-ADM", "APDF", "random", HP_NAT_NO,
 	  { "direct", "direct", "maybe-direct", "relayed", "none" } },
 	{ "symmetric, random",
 	  { .mapping = SIM_APDM, .filtering = SIM_APDF, .ports = SIM_RANDOM },
-	  1, "APDM", "APDF", "random", HP_NC_NO,
+	  1, "APDM", "APDF", "random", HP_NAT_NO,
 	  { "direct", "maybe-direct", "relayed", "relayed", "none" } },
 	{ "symmetric, sequential",
 	  { .mapping = SIM_APDM, .filtering = SIM_APDF,
 	    .ports = SIM_SEQUENTIAL, .stride = 2 },
-	  2, "APDM", "APDF", "sequential", HP_NC_NO,
+	  2, "APDM", "APDF", "sequential", HP_NAT_NO,
 	  { "direct", "maybe-direct", "maybe-direct", "relayed",
 	    "none" } },
 	{ "symmetric, ports in a block",
 	  { .mapping = SIM_APDM, .filtering = SIM_APDF, .ports = SIM_BLOCK,
 	    .block = 512 },
-	  2, "APDM", "APDF", "random", HP_NC_NO,
+	  2, "APDM", "APDF", "random", HP_NAT_NO,
 	  { "direct", "maybe-direct", "maybe-direct", "relayed",
 	    "none" } },
 };
@@ -294,12 +294,12 @@ static void each_nat_is_told_as_far_as_its_servers_can(void **state)
 		check(&p, r->servers, false, &facts);
 		f = &facts.family[0];
 		bad += wrong(r->label, "mapping",
-			     hp_netcheck_mapping_word(f->mapping), r->mapping);
+			     hp_nat_mapping_text(f->mapping), r->mapping);
 		bad += wrong(r->label, "filtering",
-			     hp_netcheck_filtering_word(f->filtering),
+			     hp_nat_filtering_text(f->filtering),
 			     r->filtering);
 		bad += wrong(r->label, "ports",
-			     hp_netcheck_ports_word(f->ports), r->ports);
+			     hp_nat_ports_text(f->ports), r->ports);
 		bad += f->hairpin != r->hairpin;
 		if (f->hairpin != r->hairpin)
 			print_error("%s: hairpin %d\n", r->label, f->hairpin);
@@ -397,10 +397,10 @@ static void public_host_has_no_nat_and_no_filter(void **state)
 	for (unsigned int af = 0; af < 2; af++) {
 		const struct hp_netcheck_family *f = &facts.family[af];
 
-		assert_int_equal(f->mapping, HP_NC_MAPPING_NONE);
-		assert_int_equal(f->filtering, HP_NC_FILTERING_EIF);
-		assert_int_equal(f->ports, HP_NC_PORTS_UNKNOWN);
-		assert_int_equal(f->hairpin, HP_NC_UNKNOWN);
+		assert_int_equal(f->mapping, HP_NAT_MAPPING_NONE);
+		assert_int_equal(f->filtering, HP_NAT_FILTERING_EIF);
+		assert_int_equal(f->ports, HP_NAT_PORTS_UNKNOWN);
+		assert_int_equal(f->hairpin, HP_NAT_UNKNOWN);
 		assert_true(f->answered && !f->many_ips);
 	}
 	assert_int_equal(wrong_expect("public", &facts, expect), 0);
@@ -424,8 +424,8 @@ static void ipv6_alone_is_direct_with_ipv6_and_relayed_to_ipv4(void **state)
 	check(&p, 1, false, &facts);
 	assert_false(facts.family[0].answered);
 	assert_true(facts.server[0][0][0].no_way);
-	assert_int_equal(facts.family[1].mapping, HP_NC_MAPPING_NONE);
-	assert_int_equal(facts.family[1].filtering, HP_NC_FILTERING_APDF);
+	assert_int_equal(facts.family[1].mapping, HP_NAT_MAPPING_NONE);
+	assert_int_equal(facts.family[1].filtering, HP_NAT_FILTERING_APDF);
 	assert_int_equal(wrong_expect("ipv6", &facts, expect), 0);
 	place_free(&p);
 }
@@ -469,7 +469,7 @@ static void second_server_serves_when_the_first_is_silent(void **state)
 	check(&p, 2, false, &facts);
 	assert_false(facts.server[0][0][0].answered);
 	assert_true(facts.server[1][0][0].answered);
-	assert_int_equal(facts.family[0].mapping, HP_NC_MAPPING_APDM);
+	assert_int_equal(facts.family[0].mapping, HP_NAT_MAPPING_APDM);
 	place_free(&p);
 }
 
@@ -486,13 +486,13 @@ static void closed_second_port_leaves_things_open(void **state)
 	place_init(&p, &nat, BEHIND, NULL);
 	p.server[0].second_port_closed = p.server[1].second_port_closed = true;
 	check(&p, 1, false, &facts);
-	assert_int_equal(facts.family[0].mapping, HP_NC_MAPPING_UNKNOWN);
-	assert_int_equal(facts.family[0].filtering, HP_NC_FILTERING_UNKNOWN);
+	assert_int_equal(facts.family[0].mapping, HP_NAT_MAPPING_UNKNOWN);
+	assert_int_equal(facts.family[0].filtering, HP_NAT_FILTERING_UNKNOWN);
 	place_free(&p);
 	place_init(&p, &nat, BEHIND, NULL);
 	p.server[0].second_port_closed = p.server[1].second_port_closed = true;
 	check(&p, 2, false, &facts);
-	assert_int_equal(facts.family[0].mapping, HP_NC_MAPPING_ADM_OR_APDM);
+	assert_int_equal(facts.family[0].mapping, HP_NAT_MAPPING_ADM_OR_APDM);
 	place_free(&p);
 }
 
@@ -511,9 +511,9 @@ static void a_tenth_of_the_packets_lost_changes_nothing(void **state)
 	place_init(&p, &nat, BEHIND, NULL);
 	sim_nat_link(p.nat, &lossy);
 	check(&p, 2, false, &facts);
-	assert_int_equal(facts.family[0].mapping, HP_NC_MAPPING_EIM);
-	assert_int_equal(facts.family[0].filtering, HP_NC_FILTERING_ADF);
-	assert_int_equal(facts.family[0].ports, HP_NC_PORTS_PRESERVED);
+	assert_int_equal(facts.family[0].mapping, HP_NAT_MAPPING_EIM);
+	assert_int_equal(facts.family[0].filtering, HP_NAT_FILTERING_ADF);
+	assert_int_equal(facts.family[0].ports, HP_NAT_PORTS_PRESERVED);
 	place_free(&p);
 }
 

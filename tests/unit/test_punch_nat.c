@@ -355,9 +355,33 @@ static void one_round_at_a_time(void **state)
 	assert_true(hp_budget_claim(&b, &two));
 }
 
+static void filtering_is_what_came_and_what_did_not(void **state)
+{
+	static const struct {
+		enum hp_nat_answer other_port, other_ip;
+		enum hp_nat_filtering want;
+	} rows[] = {
+		{ HP_NAT_UNKNOWN, HP_NAT_UNKNOWN, HP_NAT_FILTERING_UNKNOWN },
+		{ HP_NAT_UNKNOWN, HP_NAT_NO, HP_NAT_FILTERING_UNKNOWN },
+		{ HP_NAT_UNKNOWN, HP_NAT_YES, HP_NAT_FILTERING_EIF },
+		{ HP_NAT_NO, HP_NAT_UNKNOWN, HP_NAT_FILTERING_APDF },
+		{ HP_NAT_NO, HP_NAT_NO, HP_NAT_FILTERING_APDF },
+		{ HP_NAT_YES, HP_NAT_NO, HP_NAT_FILTERING_ADF },
+		{ HP_NAT_YES, HP_NAT_UNKNOWN, HP_NAT_FILTERING_EIF_OR_ADF },
+		{ HP_NAT_YES, HP_NAT_YES, HP_NAT_FILTERING_EIF },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		assert_int_equal(hp_nat_filtering_of(rows[i].other_port,
+						     rows[i].other_ip),
+				 rows[i].want);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(filtering_is_what_came_and_what_did_not),
 		cmocka_unit_test(mapping_kinds_are_told_apart),
 		cmocka_unit_test(own_address_means_no_nat),
 		cmocka_unit_test(strides_are_found),

@@ -148,18 +148,18 @@ static void print_unanswered(const struct netcheck_report *r, unsigned int af)
 static void print_ports(const struct hp_netcheck_family *f)
 {
 	switch (f->ports) {
-	case HP_NC_PORTS_UNKNOWN:
+	case HP_NAT_PORTS_UNKNOWN:
 		line("  ports", "not known: too few answers");
 		break;
-	case HP_NC_PORTS_PRESERVED:
+	case HP_NAT_PORTS_PRESERVED:
 		line("  ports", "preserved: outside as inside");
 		break;
-	case HP_NC_PORTS_SEQUENTIAL:
+	case HP_NAT_PORTS_SEQUENTIAL:
 		line("  ports", "sequential: the next one is %d %s",
 		     f->stride > 0 ? f->stride : -f->stride,
 		     f->stride > 0 ? "higher" : "lower");
 		break;
-	case HP_NC_PORTS_RANDOM:
+	case HP_NAT_PORTS_RANDOM:
 		line("  ports", "random: %u of them lay between %u and %u",
 		     f->samples, (unsigned int)f->low, (unsigned int)f->high);
 		break;
@@ -183,7 +183,7 @@ static void print_lifetime(const struct hp_netcheck_family *f)
 static void print_family(const struct netcheck_report *r, unsigned int af)
 {
 	const struct hp_netcheck_family *f = &r->facts.family[af];
-	bool nat = f->mapping != HP_NC_MAPPING_NONE;
+	bool nat = f->mapping != HP_NAT_MAPPING_NONE;
 	char seen[HP_ADDR_TEXT];
 
 	if (!f->answered) {
@@ -197,8 +197,8 @@ static void print_family(const struct netcheck_report *r, unsigned int af)
 		print_ports(f);
 	line("  filtering", "%s", hp_netcheck_filtering_text(f->filtering));
 	if (nat)
-		line("  hairpin", "%s", f->hairpin == HP_NC_YES ? "yes" :
-		     f->hairpin == HP_NC_NO ? "no" : "not known");
+		line("  hairpin", "%s", f->hairpin == HP_NAT_YES ? "yes" :
+		     f->hairpin == HP_NAT_NO ? "no" : "not known");
 	if (r->lifetime)
 		print_lifetime(f);
 }
@@ -352,11 +352,11 @@ static json_t *server_json(const struct netcheck_report *r, unsigned int i)
 static json_t *ports_json(const struct hp_netcheck_family *f)
 {
 	json_t *o = json_pack("{s:s, s:i, s:i, s:i}", "allocation",
-			      hp_netcheck_ports_word(f->ports), "samples",
+			      hp_nat_ports_text(f->ports), "samples",
 			      (int)f->samples, "low", (int)f->low, "high",
 			      (int)f->high);
 
-	if (f->ports == HP_NC_PORTS_SEQUENTIAL)
+	if (f->ports == HP_NAT_PORTS_SEQUENTIAL)
 		json_object_set_new(o, "stride", json_integer(f->stride));
 	return o;
 }
@@ -376,12 +376,12 @@ static json_t *family_json(const struct netcheck_report *r, unsigned int af)
 	json_object_set_new(o, "seen", addr_json(&f->seen, false));
 	json_object_set_new(o, "many_addresses", json_boolean(f->many_ips));
 	json_object_set_new(o, "mapping", json_string(
-		hp_netcheck_mapping_word(f->mapping)));
+		hp_nat_mapping_text(f->mapping)));
 	json_object_set_new(o, "filtering", json_string(
-		hp_netcheck_filtering_word(f->filtering)));
+		hp_nat_filtering_text(f->filtering)));
 	json_object_set_new(o, "ports", ports_json(f));
-	json_object_set_new(o, "hairpin", f->hairpin == HP_NC_UNKNOWN
-		? json_null() : json_boolean(f->hairpin == HP_NC_YES));
+	json_object_set_new(o, "hairpin", f->hairpin == HP_NAT_UNKNOWN
+		? json_null() : json_boolean(f->hairpin == HP_NAT_YES));
 	if (r->lifetime)
 		json_object_set_new(o, "lifetime", json_pack(
 			"{s:o, s:o}", "alive_s", seconds_json(f->alive_s),
