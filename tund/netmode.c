@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "beacon.h"
 #include "ctl.h"
 #include "daemon.h"
 #include "device.h"
@@ -39,6 +40,8 @@
 #define WALL_NS (60 * HP_S)
 /* What a store that failed (disk full) waits for the next try. */
 #define STORE_RETRY_NS (10 * HP_S)
+/* New addresses of peers are collected so long, and at the end. */
+#define CACHE_NS (60 * HP_S)
 
 /* Two seconds for the kernel to clear away a dead daemon. */
 #define OUTLIVE_TRIES 40
@@ -60,6 +63,7 @@ struct netmode {
 	struct device *device;
 	struct rtnl *rtnl;
 	struct hp_node *node;
+	struct beacon *beacon;	/* NULL: none */
 	struct underlay *underlay;
 	struct hp_resolver *resolver;
 	struct stock *stock;
@@ -69,6 +73,7 @@ struct netmode {
 	enum hp_server_state told[HP_SERVERS_MAX];
 	uint64_t retry_ns;
 	uint64_t wall_ns;
+	uint64_t cache_ns;	/* when to write it, HP_NEVER: not */
 	uint64_t started_ns;
 	char prefix[HP_PREFIX_TEXT];
 };
@@ -124,6 +129,9 @@ static void node_event(void *ctx, const struct hp_node_event *ev)
 			 "somebody else shows a certificate for %s: %s",
 			 ev->peer, hp_err_name(ev->err));
 		break;
+	case HP_NODE_CACHE:
+		m->cache_ns = hp_time_min(m->cache_ns, ev->now_ns + CACHE_NS);
+		break;
 	case HP_NODE_PONG:
 	case HP_NODE_REPORT:
 		break;
@@ -170,6 +178,13 @@ static enum hp_err node_rebind(void *ctx, uint16_t *port)
 	return HP_OK;
 }
 
+static void node_lans(void *ctx, const struct hp_node_lan *lan, size_t n)
+{
+	struct netmode *m = ctx;
+
+	beacon_follow(m->beacon, lan, n);
+}
+
 static const struct hp_node_ops node_ops = {
 	.send = node_send,
 	.deliver = node_deliver,
@@ -178,6 +193,7 @@ static const struct hp_node_ops node_ops = {
 	.open = node_open,
 	.close = node_close,
 	.rebind = node_rebind,
+	.lans = node_lans,
 };
 
 static uint64_t node_deadline(void *ctx)
@@ -193,6 +209,14 @@ static void node_tick(void *ctx, uint64_t now_ns)
 
 	underlay_woken(m->underlay, now_ns);
 	hp_node_tick(m->node, now_ns);
+}
+
+static void on_beacon(void *ctx, const struct hp_path *from, const uint8_t *buf,
+		      size_t len, uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+
+	hp_node_beacon(m->node, from, buf, len, now_ns);
 }
 
 /* ---- the data thread hands over ------------------------------------------ */
@@ -279,6 +303,17 @@ static void store_pending(struct netmode *m, uint64_t now_ns)
 	store_one(m, PENDING_CERT, now_ns);
 }
 
+static void store_cache(struct netmode *m)
+{
+	struct hp_fault f;
+
+	if (m->cache_ns == HP_NEVER)
+		return;
+	m->cache_ns = HP_NEVER;
+	if (hp_store_save_cache(m->store, m->node, &f))
+		log_fault(m->log, &f);
+}
+
 /* A server that went silent may have another address now. */
 static void look_at_servers(struct netmode *m, uint64_t now_ns)
 {
@@ -304,7 +339,9 @@ static uint64_t chores_deadline(void *ctx)
 
 	if (m->pending & PENDING_SERVERS)
 		return 0;
-	return m->pending ? hp_time_min(m->retry_ns, m->wall_ns) : m->wall_ns;
+	return hp_time_min(m->pending ? hp_time_min(m->retry_ns, m->wall_ns) :
+					m->wall_ns,
+			   m->cache_ns);
 }
 
 static void chores(void *ctx, uint64_t now_ns)
@@ -317,6 +354,8 @@ static void chores(void *ctx, uint64_t now_ns)
 	}
 	if (m->pending & PENDING_SERVERS)
 		look_at_servers(m, now_ns);
+	if (now_ns >= m->cache_ns)
+		store_cache(m);
 	if (m->pending && now_ns >= m->retry_ns)
 		store_pending(m, now_ns);
 }
@@ -363,6 +402,8 @@ static const char *fixed_changed(const struct hp_store *was,
 		return "ListenPort";
 	if (was->iface.offload != is->iface.offload)
 		return "Offload";
+	if (was->iface.beacon != is->iface.beacon)
+		return "Beacon";
 	if (was->iface.methods != is->iface.methods)
 		return "Methods";
 	if (was->iface.cipher != is->iface.cipher)
@@ -594,6 +635,16 @@ static enum hp_err open_device(struct netmode *m, struct hp_fault *f)
 	return err ? err : rtnl_link_up(m->rtnl, index, s->iface.mtu, f);
 }
 
+/* Without it servers introduce peers all the same. */
+static void open_beacon(struct netmode *m)
+{
+	struct hp_fault f;
+
+	if (m->store->iface.beacon &&
+	    beacon_new(m->loop, m->log, on_beacon, m, &m->beacon, &f))
+		log_fault(m->log, &f);
+}
+
 static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 {
 	const struct hp_store *s = m->store;
@@ -623,10 +674,15 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 		return err;
 	for (i = 0; i < cfg.n_servers; i++)
 		hp_server_text(&s->net.server[i], cfg.servers[i].name);
+	open_beacon(m);
+	if (!m->beacon)
+		cfg.ops.lans = NULL;
 	err = hp_node_new(&cfg, &m->node);
 	if (err)
 		return hp_fault_set(f, err, "", "cannot make the node: %s",
 				    hp_err_name(err));
+	if (hp_store_load_cache(s, m->node, f))
+		log_fault(m->log, f);
 	return underlay_new(m->loop, m->rtnl, m->node, on_network_changed, m,
 			    &m->underlay, f);
 }
@@ -729,6 +785,7 @@ static void end(struct netmode *m)
 	stock_free(m->stock);
 	hp_resolver_free(m->resolver);
 	underlay_free(m->underlay);
+	beacon_free(m->beacon);
 	hp_node_free(m->node);
 	rtnl_free(m->rtnl);
 	device_free(m->device);
@@ -756,7 +813,8 @@ enum hp_err netmode_check(const struct netmode_cfg *cfg, struct hp_fault *f)
 enum hp_err netmode_run(const struct netmode_cfg *cfg, struct daemon *daemon,
 			struct log *log, struct hp_fault *f)
 {
-	struct netmode m = { .cfg = cfg, .log = log, .lock = -1 };
+	struct netmode m = { .cfg = cfg, .log = log, .lock = -1,
+			     .cache_ns = HP_NEVER };
 	enum hp_err err = begin(&m, f);
 
 	if (!err) {
@@ -767,6 +825,7 @@ enum hp_err netmode_run(const struct netmode_cfg *cfg, struct daemon *daemon,
 			(void)hp_fault_set(f, err, "", "the event loop: %s",
 					   strerror(errno));
 		store_pending(&m, hp_clock_now());
+		store_cache(&m);
 	}
 	end(&m);
 	return err;

@@ -71,6 +71,7 @@ static bool tell_node(struct underlay *u, uint64_t now_ns)
 
 		addrs[i] = (struct hp_ifaddr){
 			.flags = flags_of(a),
+			.index = a->index,
 			.bits = (uint8_t)a->bits,
 			.addr = a->addr,
 		};

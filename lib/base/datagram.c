@@ -16,6 +16,8 @@ static enum hp_datagram own_kind(const uint8_t *p)
 		return HP_DGRAM_PROBE;
 	if (p[3] == HP_KIND_NOTE)
 		return HP_DGRAM_NOTE;
+	if (p[3] == HP_KIND_CALL)
+		return HP_DGRAM_CALL;
 	return p[3] == HP_KIND_RELAY ? HP_DGRAM_RELAY : HP_DGRAM_NONE;
 }
 

@@ -25,6 +25,7 @@ struct hp_pkt;
 #define HP_KIND_MEET_LAST 0x3f
 #define HP_KIND_PROBE 0x40	/* lib/punch */
 #define HP_KIND_NOTE 0x41	/* lib/node: certificates, revocations */
+#define HP_KIND_CALL 0x42	/* lib/node: introductions without a server */
 #define HP_KIND_RELAY 0x80
 
 /* 'h', 'p', version, HP_KIND_RELAY, be32 channel */
@@ -38,6 +39,7 @@ enum hp_datagram {
 	HP_DGRAM_MEET,
 	HP_DGRAM_PROBE,
 	HP_DGRAM_NOTE,
+	HP_DGRAM_CALL,
 	HP_DGRAM_RELAY,
 };
 

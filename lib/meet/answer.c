@@ -641,6 +641,7 @@ void hp_registry_rx(struct hp_registry *r, const struct hp_path *from,
 	case HP_DGRAM_WG_DATA:
 	case HP_DGRAM_PROBE:
 	case HP_DGRAM_NOTE:
+	case HP_DGRAM_CALL:
 		drop(r, HP_RG_NOT_OURS);
 		return;
 	}

@@ -12,6 +12,8 @@
 #define PLAIN_MAX (HP_NOTE_MAX - HEAD_LEN - HP_BOX_OVERHEAD)
 
 _Static_assert(1 + HP_CERT_WIRE_MAX <= PLAIN_MAX, "a certificate fits");
+_Static_assert(1 + HP_SLOT_LEN + HP_ADDR_WIRE_MAX + HP_CALL_LEN <= PLAIN_MAX,
+	       "a call fits");
 _Static_assert(HP_NOTE_MAX <= 1232, "fits the smallest IPv6 path");
 
 void hp_note_tag(const struct hp_network *net, const struct hp_public *sender,
@@ -47,6 +49,19 @@ static void note_key(const struct hp_secret *pair, struct hp_secret *out)
 	hp_derive(pair, "hptun note v1", NULL, 0, out);
 }
 
+/* Both kinds are of one length: what is passed on is no longer than what came.
+ */
+static void call_put(struct hp_wr *w, const struct hp_note *note)
+{
+	size_t end = w->len + HP_SLOT_LEN + HP_CALL_LEN + HP_ADDR_WIRE_MAX;
+
+	hp_wr_copy(w, note->slot, HP_SLOT_LEN);
+	hp_wr_copy(w, note->list, HP_CALL_LEN);
+	if (note->seen.family)
+		hp_addr_put(w, &note->seen);
+	hp_wr_zero(w, end - w->len);
+}
+
 size_t hp_note_seal(const struct hp_secret *pair,
 		    const uint8_t tag[HP_NOTE_TAG_LEN],
 		    const struct hp_note *note, const struct hp_rng *rng,
@@ -77,6 +92,10 @@ size_t hp_note_seal(const struct hp_secret *pair,
 		hp_wr_u8(&w, note->part);
 		hp_wr_copy(&w, note->list, note->list_len);
 		break;
+	case HP_NOTE_CARRY:
+	case HP_NOTE_CARRIED:
+		call_put(&w, note);
+		break;
 	}
 	assert(!w.bad);
 	hp_datagram_head(out, HP_KIND_NOTE);
@@ -94,6 +113,22 @@ static enum hp_err padding_get(struct hp_rd *r)
 		if (hp_rd_u8(r))
 			return HP_ERR_FORMAT;
 	return r->bad ? HP_ERR_FORMAT : HP_OK;
+}
+
+static enum hp_err call_get(struct hp_rd *r, enum hp_note_kind kind,
+			    struct hp_note *note)
+{
+	if (r->left != HP_SLOT_LEN + HP_CALL_LEN + HP_ADDR_WIRE_MAX)
+		return HP_ERR_FORMAT;
+	note->kind = kind;
+	hp_rd_copy(r, note->slot, HP_SLOT_LEN);
+	note->list_len = HP_CALL_LEN;
+	hp_rd_copy(r, note->list, HP_CALL_LEN);
+	if (*r->p)
+		note->seen = hp_addr_get(r);
+	if (kind == HP_NOTE_CARRY && note->seen.family)
+		return HP_ERR_FORMAT;
+	return padding_get(r);
 }
 
 static enum hp_err body_get(struct hp_rd *r, struct hp_note *note)
@@ -127,6 +162,10 @@ static enum hp_err body_get(struct hp_rd *r, struct hp_note *note)
 		note->list_len = r->left;
 		hp_rd_copy(r, note->list, note->list_len);
 		return r->bad ? HP_ERR_FORMAT : HP_OK;
+	case HP_NOTE_CARRY:
+		return call_get(r, HP_NOTE_CARRY, note);
+	case HP_NOTE_CARRIED:
+		return call_get(r, HP_NOTE_CARRIED, note);
 	}
 	return HP_ERR_FORMAT;
 }

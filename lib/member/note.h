@@ -2,9 +2,10 @@
 /*
  * Notes: what two members tell each other outside the tunnel: a request for
  * the permanent certificate, the certificate, the revocation list; a request
- * for the other's half of a diagnosis, and that half. Sealed between the two (pair key), one datagram each. A
- * note that is lost is sent again by whoever cares; one that is replayed
- * changes nothing, as certificates repeat and lists are numbered.
+ * for the other's half of a diagnosis, and that half; a call to be passed on to
+ * a third member. Sealed between the two (pair key), one datagram each. A note
+ * that is lost is sent again by whoever cares; one that is replayed changes
+ * nothing: certificates repeat, lists are numbered, calls prove themselves.
  */
 #ifndef HP_MEMBER_NOTE_H
 #define HP_MEMBER_NOTE_H
@@ -15,6 +16,7 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "base/rng.h"
+#include "member/call.h"
 #include "member/cert.h"
 #include "member/judge.h"
 #include "member/network.h"
@@ -33,6 +35,8 @@ enum hp_note_kind {
 	HP_NOTE_REVOKED = 3,	/* the revocation list */
 	HP_NOTE_REPORT_WANTED = 4, /* tell what you know of our connection */
 	HP_NOTE_REPORT = 5,	/* a part of that */
+	HP_NOTE_CARRY = 6,	/* pass this call on to another peer of yours */
+	HP_NOTE_CARRIED = 7,	/* a call that a peer of mine has for you */
 };
 
 /**
@@ -40,7 +44,10 @@ enum hp_note_kind {
  * @kind: which
  * @cert: HP_NOTE_CERT: not yet checked when read
  * @list: HP_NOTE_REVOKED: @list_len bytes for hp_judge_revoke();
- *        HP_NOTE_REPORT: a part of the report, at most HP_NOTE_REPORT_MAX
+ *        HP_NOTE_REPORT: a part of the report, at most HP_NOTE_REPORT_MAX;
+ *        HP_NOTE_CARRY, HP_NOTE_CARRIED: HP_CALL_LEN bytes, a call
+ * @slot: of both: whom the call is to, and whom it is from
+ * @seen: HP_NOTE_CARRIED: the address that the caller has; or HP_AF_NONE
  * @ask:  HP_NOTE_REPORT_WANTED: random; HP_NOTE_REPORT: that of the request
  * @part: of both: which part, from 0
  */
@@ -49,6 +56,8 @@ struct hp_note {
 	struct hp_cert cert;
 	uint64_t ask;
 	uint8_t part;
+	uint8_t slot[HP_SLOT_LEN];
+	struct hp_addr seen;
 	size_t list_len;
 	uint8_t list[HP_REVOKED_WIRE_MAX];
 };

@@ -3,6 +3,7 @@
  * What the files of lib/node share. Who calls whom:
  *
  *	node.c ----> server.c (one rendezvous each) ---+
+ *	   +----> call.c (mesh.c, cache.c: no server) -+
  *	   |                                           v
  *	   +--------------------------------------> peer.c ---> notes.c, suite.c
  *	   +---> info.c (reads only)                    |
@@ -11,9 +12,11 @@
 #ifndef HP_NODE_INTERNAL_H
 #define HP_NODE_INTERNAL_H
 
+#include "base/datagram.h"
 #include "base/heap.h"
 #include "base/pkt.h"
 #include "base/table.h"
+#include "member/call.h"
 #include "member/cert.h"
 #include "member/judge.h"
 #include "member/note.h"
@@ -32,6 +35,9 @@
 #define NODE_OVERLAYS 2
 /* Sends that failed and wait for the next tick. */
 #define NODE_FAULTS 16
+
+/* Addresses that are remembered of a peer. */
+#define HP_HOMES 6
 
 struct half;
 
@@ -131,6 +137,12 @@ struct peer {
 	uint64_t issued_ns;		/* a certificate was sent, 0: never */
 	struct half *half;		/* what it told of its end, or NULL */
 	struct hp_pace answers;		/* how often we tell of ours */
+	struct hp_addr homes[HP_HOMES];	/* the last good one first */
+	unsigned int n_homes;
+	uint64_t home_s;		/* when that changed; UTC */
+	unsigned int calls;		/* calls to these without success */
+	uint64_t call_ns;		/* the next one */
+	struct hp_pace carried;		/* what was passed on for it */
 	struct hp_timer timer;		/* the earliest of all of these */
 
 	UT_hash_handle hh;		/* by @slot */
@@ -172,6 +184,40 @@ struct sample {
 		unsigned int low_ttl;	/* hops that opened its NAT */
 	} network[SAMPLE_NETWORKS];
 	unsigned int n_networks;	/* the place to take next */
+};
+
+/**
+ * struct calls - What the node does without servers
+ * @lan:     @n_lans places that beacons go to
+ * @tries:   beacons since there was a new reason for them
+ * @next_ns: the next one, @sent_ns: the last
+ * @nonce:   ours, and the one before; the first is of @nonce_ns
+ * @heard:   a cap on signatures that are checked
+ * @turn:    whom to ask next to pass calls on
+ * @met:     introductions that came about so
+ * @carried: calls passed on
+ */
+struct calls {
+	struct hp_node_lan lan[HP_NODE_LANS];
+	size_t n_lans;
+	unsigned int tries;
+	uint64_t next_ns;
+	uint64_t sent_ns;
+	uint64_t nonce[2];
+	uint64_t nonce_ns;
+	struct hp_pace heard;
+	unsigned int turn;
+	uint64_t met;
+	uint64_t carried;
+};
+
+/* Where a call came from: over @path, or by way of @via; @seen: what address
+ * its sender has there.
+ */
+struct caller {
+	struct hp_path path;
+	struct peer *via;
+	struct hp_addr seen;
 };
 
 struct fault {
@@ -218,6 +264,7 @@ struct hp_node {
 	struct fault faults[NODE_FAULTS];
 	unsigned int n_faults;
 	struct sample sample;
+	struct calls calls;
 };
 
 /* NULL for purpose as lib/member wants it. */
@@ -265,6 +312,41 @@ enum hp_err hp_node_revoke(struct hp_node *n, const uint8_t *list, size_t len);
 enum hp_err hp_server_init(struct hp_node *n, unsigned int i,
 			const struct hp_node_server *cfg);
 extern const struct hp_meet_ops hp_server_ops;
+
+/* Whoever shows @cert at @slot: made known, or (NULL) refused. */
+struct peer *hp_peer_shown(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN],
+			   const struct hp_cert *cert);
+
+/* call.c */
+void hp_calls_init(struct hp_node *n);
+/* The interface addresses changed. */
+void hp_calls_lans(struct hp_node *n, const struct hp_ifrules *rules);
+/* A beacon as soon as may be; all calls from the beginning. */
+void hp_calls_soon(struct hp_node *n);
+void hp_calls_again(struct hp_node *n);
+void hp_calls_tick(struct hp_node *n);
+/* @p is looked for: it is called from now on, until it is reached. */
+void hp_call_begin(struct peer *p);
+void hp_call_tick(struct peer *p);
+void hp_call_datagram(struct hp_node *n, const struct hp_path *from,
+		      const uint8_t *buf, size_t len);
+void hp_call_rx(struct hp_node *n, const struct caller *from,
+		const uint8_t *buf, size_t len);
+
+/* mesh.c: a call to the node of @slot, by way of @via; to @p, by a few others;
+ * notes of both kinds that came.
+ */
+void hp_mesh_send(struct peer *via, const uint8_t slot[HP_SLOT_LEN],
+		  const uint8_t call[HP_CALL_LEN]);
+void hp_mesh_ask(const struct peer *p, const uint8_t call[HP_CALL_LEN]);
+void hp_mesh_carry(struct peer *from, const struct hp_path *path,
+		   const struct hp_note *note);
+void hp_mesh_carried(struct peer *via, const struct hp_note *note);
+
+/* cache.c: @p was reached over @path; it says that it has these addresses. */
+void hp_cache_good(struct peer *p, const struct hp_path *path);
+void hp_cache_told(struct peer *p, const struct hp_candidate *cand,
+		   size_t count);
 
 /* suite.c */
 /* What our record says of ciphers. */

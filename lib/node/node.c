@@ -68,16 +68,21 @@ bool hp_node_has_address(const struct hp_node *n, const struct hp_addr *a)
 				       sizeof(key), ifaddr_cmp);
 }
 
-static size_t gather_hosts(const struct hp_node *n,
-			   struct hp_candidate out[HP_CANDIDATES_HOST_MAX])
+static struct hp_ifrules rules_of(const struct hp_node *n)
 {
-	const struct hp_ifrules rules = {
+	return (struct hp_ifrules){
 		.overlay = n->overlay,
 		.n_overlay = NODE_OVERLAYS,
 		.only = &n->cfg.interfaces,
 		.never = &n->cfg.exclude,
 		.methods = n->cfg.methods,
 	};
+}
+
+static size_t gather_hosts(const struct hp_node *n,
+			   struct hp_candidate out[HP_CANDIDATES_HOST_MAX])
+{
+	const struct hp_ifrules rules = rules_of(n);
 
 	return hp_candidates_gather(n->ifaddrs, n->n_ifaddrs, &rules, n->port,
 				    out);
@@ -310,6 +315,7 @@ enum hp_err hp_node_new(const struct hp_node_config *cfg, struct hp_node **out)
 		       strnlen(cfg->purpose, sizeof(n->purpose) - 1));
 	n->judge = cfg->judge;
 	hp_sample_init(n);
+	hp_calls_init(n);
 	err = node_fill(n, cfg);
 	if (err != HP_OK) {
 		hp_node_free(n);
@@ -378,6 +384,7 @@ void hp_node_start(struct hp_node *n, uint16_t port, uint64_t wall_s,
 	n->port = port;
 	n->started = true;
 	hp_node_publish(n, true);
+	hp_calls_soon(n);
 	for (struct peer *p = n->peers; p; p = p->hh.next) {
 		look_at_date(p);
 		if (p->wanted)
@@ -421,6 +428,7 @@ void hp_node_network_changed(struct hp_node *n, uint64_t now_ns)
 	for (unsigned int i = 0; i < n->n_servers; i++)
 		hp_meet_network_changed(n->servers[i].client, now_ns);
 	poke_all(n);
+	hp_calls_again(n);
 }
 
 bool hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
@@ -428,6 +436,7 @@ bool hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
 {
 	struct hp_candidate cand[HP_CANDIDATES_HOST_MAX];
 	struct hp_candidate was[HP_CANDIDATES_HOST_MAX];
+	const struct hp_ifrules rules = rules_of(n);
 	struct hp_ifaddr *copy = calloc(n_addrs ? n_addrs : 1, sizeof(*copy));
 	size_t n_was, n_is;
 
@@ -442,6 +451,7 @@ bool hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
 	free(n->ifaddrs);
 	n->ifaddrs = copy;
 	n->n_ifaddrs = n_addrs;
+	hp_calls_lans(n, &rules);
 	n_is = gather_hosts(n, cand);
 	if (!n->started ||
 	    (n_is == n_was && !memcmp(cand, was, n_is * sizeof(cand[0]))))
@@ -587,6 +597,10 @@ static void rx_kind(struct hp_node *n, enum hp_datagram kind,
 	case HP_DGRAM_NOTE:
 		hp_notes_rx(n, from, pkt->data, pkt->len);
 		break;
+	case HP_DGRAM_CALL:
+		hp_call_datagram(n, from, pkt->data + HP_WIRE_HEAD,
+				 pkt->len - HP_WIRE_HEAD);
+		break;
 	case HP_DGRAM_STUN:
 		if (from->sock) {
 			hp_sample_rx(n, from, pkt->data, pkt->len);
@@ -689,6 +703,7 @@ void hp_node_tick(struct hp_node *n, uint64_t now_ns)
 		hp_wg_tick(n->wg, now_ns);
 	while ((t = hp_heap_pop(&n->heap, now_ns)))
 		hp_peer_tick(hp_container_of(t, struct peer, timer));
+	hp_calls_tick(n);
 	hp_sample_tick(n);
 }
 
@@ -698,6 +713,7 @@ uint64_t hp_node_deadline(const struct hp_node *n)
 
 	next = hp_time_min(next, hp_wg_deadline(n->wg));
 	next = hp_time_min(next, n->sample.next_ns);
+	next = hp_time_min(next, n->calls.next_ns);
 	for (unsigned int i = 0; i < n->n_servers; i++)
 		next = hp_time_min(next,
 				   hp_meet_deadline(n->servers[i].client));

@@ -34,6 +34,24 @@ struct hp_wg;
 /* Most peers that a node knows at once. */
 #define HP_NODE_PEERS_MAX 16384
 
+/* Most places that beacons go to; the port of all. */
+#define HP_NODE_LANS 16
+#define HP_BEACON_PORT 8890
+/* Peers whose addresses are kept on disk, and the bytes that takes at most. */
+#define HP_NODE_CACHED 256
+#define HP_NODE_CACHE_MAX (40 + 3 + HP_NODE_CACHED * (16 + 1 + 6 * 19))
+
+/**
+ * struct hp_node_lan - A LAN that this host is on
+ * @addr:  an address of ours there, port 0
+ * @index: of the interface
+ */
+struct hp_node_lan {
+	struct hp_addr addr;
+	uint32_t index;
+	uint32_t zero;
+};
+
 /* How the node stands with one rendezvous server. */
 enum hp_server_state {
 	HP_SERVER_UNRESOLVED,	/* its name has no address (yet) */
@@ -74,6 +92,8 @@ enum hp_node_event_kind {
 				 * in ten minutes */
 	HP_NODE_PONG,		/* what hp_node_ping() sent was answered */
 	HP_NODE_REPORT,		/* a peer told its half: hp_node_half_get() */
+	HP_NODE_CACHE,		/* a peer was reached at a new address: store
+				 * hp_node_cache_get(), in good time */
 };
 
 /**
@@ -109,8 +129,11 @@ struct hp_node_event {
  * @close:     closes it; no path uses it any more
  * @rebind:    moves the main socket (0) to a fresh port, which it gives, unless
  *             the user fixed the port: HP_ERR_STATE
+ * @lans:      beacons go to these LANs from now on: listen there for those of
+ *             others, at hp_beacon_group(), for hp_node_beacon(). May be
+ *             called within hp_node_set_interfaces(). NULL: no beacons
  *
- * The last three may be NULL: methods that need more sockets are off then.
+ * Those from open on may be NULL: methods that need more sockets are off then.
  */
 struct hp_node_ops {
 	void (*send)(void *ctx, const struct hp_path *path, int ttl,
@@ -121,6 +144,7 @@ struct hp_node_ops {
 	enum hp_err (*open)(void *ctx, uint32_t *sock);
 	void (*close)(void *ctx, uint32_t sock);
 	enum hp_err (*rebind)(void *ctx, uint16_t *port);
+	void (*lans)(void *ctx, const struct hp_node_lan *lan, size_t n);
 };
 
 /* A rendezvous server: what the user wrote, and what it resolved to. */
@@ -235,6 +259,11 @@ enum hp_err hp_node_ping(struct hp_node *n, const char *name, uint64_t now_ns)
  */
 void hp_node_rx(struct hp_node *n, const struct hp_path *from,
 		struct hp_pkt *pkt, uint64_t now_ns);
+/* What was heard at hp_beacon_group(). */
+void hp_node_beacon(struct hp_node *n, const struct hp_path *from,
+		    const uint8_t *buf, size_t len, uint64_t now_ns);
+/* The multicast group of beacons on the interface @index, with its port. */
+struct hp_addr hp_beacon_group(unsigned int family, uint32_t index);
 /* An inner packet; needs HP_HEADROOM and HP_TAILROOM around it.
  * HP_ERR_ROUTE: no peer has that address.
  */
@@ -249,6 +278,15 @@ void hp_node_send_failed(struct hp_node *n, const struct hp_path *path,
 
 void hp_node_tick(struct hp_node *n, uint64_t now_ns);
 uint64_t hp_node_deadline(const struct hp_node *n);
+
+/* Where peers were reached, sealed, for the disk; the bytes written. */
+size_t hp_node_cache_get(const struct hp_node *n,
+			 uint8_t out[HP_NODE_CACHE_MAX]);
+/* Takes that back, before hp_node_start(). HP_ERR_SHORT, HP_ERR_FORMAT,
+ * HP_ERR_AUTH (altered, or of another node), HP_ERR_VERSION: nothing is taken.
+ */
+enum hp_err hp_node_cache_set(struct hp_node *n, const uint8_t *buf,
+			      size_t len) HP_MUST_CHECK;
 
 /* Parts that the shell needs: the FIB for data threads, stock peers. */
 struct hp_wg *hp_node_wg(struct hp_node *n);

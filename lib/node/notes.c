@@ -134,5 +134,11 @@ void hp_notes_rx(struct hp_node *n, const struct hp_path *from,
 	case HP_NOTE_REPORT:
 		hp_half_came(p, &note);
 		break;
+	case HP_NOTE_CARRY:
+		hp_mesh_carry(p, from, &note);
+		break;
+	case HP_NOTE_CARRIED:
+		hp_mesh_carried(p, &note);
+		break;
 	}
 }

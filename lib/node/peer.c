@@ -88,6 +88,7 @@ struct peer *hp_peer_get(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN])
 	p->retry_ns = HP_NEVER;
 	p->watch_ns = HP_NEVER;
 	p->note_ns = HP_NEVER;
+	p->call_ns = HP_NEVER;
 	p->since_ns = n->now_ns;
 	memcpy(p->slot, slot, HP_SLOT_LEN);
 	HASH_ADD(hh, n->peers, slot, HP_SLOT_LEN, p);
@@ -235,8 +236,10 @@ static void punch_nominated(void *ctx, const struct hp_path *direct)
 
 	p->doubt = p->direct;
 	p->direct = direct ? *direct : (struct hp_path){ 0 };
-	if (direct)
+	if (direct) {
 		note_hops(p, direct);
+		hp_cache_good(p, direct);
+	}
 	if (direct && !p->direct_ns)
 		p->direct_ns = n->now_ns;
 	hp_peer_route(p);
@@ -390,6 +393,7 @@ void hp_peer_want(struct peer *p)
 {
 	p->wanted = true;
 	p->offline = false;
+	p->call_ns = HP_NEVER;
 	if (p->state == HP_PEER_RELAYED || p->state == HP_PEER_DIRECT)
 		return;
 	p->connect_ns = p->node->now_ns;
@@ -451,6 +455,7 @@ void hp_peer_connect(struct peer *p)
 		p->retry_ns = HP_NEVER;
 		send_offer(p);
 	}
+	hp_call_begin(p);
 	hp_peer_update(p);
 }
 
@@ -583,6 +588,7 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 	take_record(p, rec);
 	hp_wg_peer_set_repeat(p->wg, hp_node_patience(n));
 	intro.n_candidates = intro_candidates(p, rec, seen, cand);
+	hp_cache_told(p, cand, intro.n_candidates);
 	intro.relay = p->relay;
 	hp_peer_route(p);
 	hp_suite_update(p);
@@ -737,6 +743,8 @@ void hp_peer_tick(struct peer *p)
 		hp_relay_failed(p);
 	if (p->note_ns <= n->now_ns)
 		hp_notes_tick(p);
+	if (p->call_ns <= n->now_ns)
+		hp_call_tick(p);
 	if (p->retry_ns <= n->now_ns) {
 		p->retry_ns = HP_NEVER;
 		hp_peer_connect(p);
@@ -765,6 +773,8 @@ void hp_peer_update(struct peer *p)
 	enum hp_peer_state state = derive(p);
 	const struct hp_path *path = hp_peer_path(p);
 	uint64_t due = hp_time_min(p->retry_ns, p->note_ns);
+
+	due = hp_time_min(due, p->call_ns);
 
 	due = p->relay_gone ? n->now_ns :
 			      hp_time_min(due, p->watch_ns);

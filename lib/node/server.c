@@ -129,29 +129,37 @@ static void not_admitted(struct peer *p, const struct hp_cert *cert,
 		hp_peer_intruder(p, err);
 }
 
+struct peer *hp_peer_shown(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN],
+			   const struct hp_cert *cert)
+{
+	struct peer *p = hp_peer_get(n, slot);
+	enum hp_err err;
+
+	if (!p)
+		return NULL;
+	hp_peer_set_name(p, cert->grant.name);
+	err = hp_node_admit(n, cert);
+	if (err == HP_OK)
+		err = hp_peer_set_keys(p, &cert->key, &cert->grant.overlay);
+	if (err == HP_OK)
+		return p;
+	not_admitted(p, cert, err);
+	return NULL;
+}
+
 static void on_intro(struct server *s, const struct hp_meet_event *ev)
 {
 	struct hp_node *n = s->node;
 	struct hp_path relay = { 0 };
 	struct hp_offer offer;
 	struct peer *p;
-	enum hp_err err;
 
 	if (!memcmp(ev->slot, n->slot, sizeof(n->slot)) ||
 	    intro_open(n, ev, &offer) != HP_OK)
 		return;
-	p = hp_peer_get(n, ev->slot);
+	p = hp_peer_shown(n, ev->slot, &offer.record.cert);
 	if (!p)
 		return;
-	hp_peer_set_name(p, offer.record.cert.grant.name);
-	err = hp_node_admit(n, &offer.record.cert);
-	if (err == HP_OK)
-		err = hp_peer_set_keys(p, &offer.record.cert.key,
-				    &offer.record.cert.grant.overlay);
-	if (err != HP_OK) {
-		not_admitted(p, &offer.record.cert, err);
-		return;
-	}
 	if (ev->channel && hp_node_may(n, HP_METHOD_RELAY)) {
 		relay.remote = ev->server;
 		relay.channel = ev->channel;

@@ -48,12 +48,14 @@
  * struct hp_ifaddr - An address of an interface of this host
  * @name:  of the interface, NUL-terminated
  * @flags: HP_IF_*
+ * @index: of the interface, as the system counts them
  * @bits:  length of the on-link prefix
  * @addr:  its port does not count
  */
 struct hp_ifaddr {
 	char name[HP_IFNAME];
 	uint32_t flags;
+	uint32_t index;
 	uint8_t bits;
 	struct hp_addr addr;
 };

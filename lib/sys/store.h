@@ -13,6 +13,7 @@
  *	STATE/NAME/ pins            nodes met
  *	            revoked         newest revocation list
  *	            cert            permanent certificate, when given one
+ *	            cache           where nodes were reached, sealed
  *	            timestamp       handshake timestamps reserved so far
  *	RUN/NAME.sock, RUN/NAME.pid control socket and lock of the daemon
  *
@@ -44,6 +45,7 @@
 #define HP_STORE_USER 33
 
 struct hp_members;
+struct hp_node;
 
 /* Where things are; strings are borrowed. */
 struct hp_dirs {
@@ -75,6 +77,7 @@ struct hp_iface {
 	char device[16];
 	uint16_t mtu;
 	bool offload;
+	bool beacon;
 	uint32_t methods;     /* enum hp_method */
 	enum hp_cipher_policy cipher;
 	enum hp_aead_engine engine;
@@ -184,6 +187,16 @@ enum hp_err hp_store_save_revoked(const struct hp_store *s,
 				  struct hp_fault *f) HP_MUST_CHECK;
 enum hp_err hp_store_save_cert(const struct hp_store *s,
 			       const struct hp_cert *cert, struct hp_fault *f)
+	HP_MUST_CHECK;
+
+/* Where peers were reached: into the node, before it starts, and from it. A
+ * damaged file is HP_ERR_FORMAT, HP_ERR_AUTH or the like with @f filled, and
+ * is to be passed over; none is HP_OK.
+ */
+enum hp_err hp_store_load_cache(const struct hp_store *s, struct hp_node *n,
+				struct hp_fault *f) HP_MUST_CHECK;
+enum hp_err hp_store_save_cache(const struct hp_store *s,
+				const struct hp_node *n, struct hp_fault *f)
 	HP_MUST_CHECK;
 
 /**

@@ -113,6 +113,13 @@ SETTER(offload)
 	return hp_value_bool(v, &r->store->iface.offload, f);
 }
 
+SETTER(beacon)
+{
+	struct reading *r = ctx;
+
+	return hp_value_bool(v, &r->store->iface.beacon, f);
+}
+
 static enum hp_err pattern_set(const char *v, struct hp_ifpatterns *out,
 			       struct hp_fault *f)
 {
@@ -371,6 +378,7 @@ static const struct hp_conf_key interface_keys[] = {
 	{ .name = "Device", .set = device },
 	{ .name = "MTU", .set = mtu },
 	{ .name = "Offload", .set = offload },
+	{ .name = "Beacon", .set = beacon },
 	{ .name = "Interfaces", .set = interfaces, .many = true },
 	{ .name = "Exclude", .set = exclude, .many = true },
 	{ .name = "Methods", .set = methods, .many = true },

@@ -89,6 +89,7 @@ static void kind_text(const uint8_t *buf, size_t len, char *out, size_t cap)
 		snprintf(out, cap, "probe");
 		return;
 	case HP_DGRAM_NOTE:
+	case HP_DGRAM_CALL:
 		snprintf(out, cap, "note");
 		return;
 	case HP_DGRAM_NONE:
@@ -226,6 +227,7 @@ static void look(struct watch *v, const struct sim_sight *s, unsigned int node)
 	case HP_DGRAM_STUN:
 	case HP_DGRAM_MEET:
 	case HP_DGRAM_NOTE:
+	case HP_DGRAM_CALL:
 		break;
 	}
 }
