@@ -31,7 +31,7 @@ struct hp_cert;
 struct hp_judge;
 
 /* Most pins, and most revoked serials: a list fits one datagram. */
-#define HP_PINS_MAX 4096
+#define HP_PINS_MAX 16384
 #define HP_REVOKED_MAX 256
 /* Longest revocation list in bytes: head, serials, signature. */
 #define HP_REVOKED_WIRE_MAX (6 + 4 * HP_REVOKED_MAX + HP_SIG_LEN)

@@ -154,7 +154,7 @@ static void report_make(const struct peer *p, struct hp_report *r)
 	hp_node_report_self(p->node, r);
 	r->session = p->session;
 	r->direct = p->session && hp_path_set(&p->direct);
-	if (!p->known)
+	if (!p->punch)
 		return;
 	hp_punch_get_info(p->punch, &info);
 	r->peer_mapping = info.peer_mapping;

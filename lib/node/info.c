@@ -237,7 +237,8 @@ static void peer_info(const struct peer *p, uint64_t now_ns,
 	if (p->known) {
 		hp_wg_peer_info(p->wg, now_ns, &wg);
 		hp_secret_wipe(&wg.psk);
-		hp_punch_get_info(p->punch, &punch);
+		if (p->punch)
+			hp_punch_get_info(p->punch, &punch);
 		out->key = p->key;
 		out->addr4 = hp_overlay_addr4(&p->overlay);
 		out->addr6 = hp_overlay_addr6(&n->net.id, &p->overlay);

@@ -71,8 +71,8 @@ struct node_relay {
  *
  *	slot only       a member that somebody listed
  *	+ name          asked for by its user, or read in its record
- *	+ keys (known)  pinned, or introduced: WireGuard and paths exist
- *	+ epoch         introduced in this run
+ *	+ keys (known)  pinned, or introduced: WireGuard exists
+ *	+ epoch         introduced in this run: paths exist
  *
  * Its state is derived from these facts by hp_peer_update(), nowhere set.
  */
@@ -81,14 +81,14 @@ struct peer {
 	uint8_t slot[HP_SLOT_LEN];
 	char name[HP_NAME_TEXT];	/* "" while not known */
 	bool wanted;
-	bool known;			/* all up to @punch is set */
+	bool known;			/* all up to @wg is set */
 	struct hp_public key;
 	struct hp_overlay overlay;
 	struct hp_secret pair;
 	uint8_t probe_tag[HP_PUNCH_TAG_LEN];
 	uint8_t note_tag[HP_NOTE_TAG_LEN];
 	struct hp_wg_peer *wg;
-	struct hp_punch *punch;
+	struct hp_punch *punch;		/* NULL: not introduced in this run */
 
 	uint64_t epoch;			/* of its last introduction, 0: none */
 	uint64_t old_epoch;		/* of the run before that */

@@ -542,7 +542,7 @@ enum hp_err hp_node_ping(struct hp_node *n, const char *name, uint64_t now_ns)
 		p = hp_peer_named(n, folded);
 	if (!p)
 		return HP_ERR_UNKNOWN;
-	if (!p->known)
+	if (!p->punch)
 		return HP_ERR_STATE;
 	err = hp_punch_ping(p->punch, now_ns);
 	hp_peer_update(p);
@@ -563,7 +563,7 @@ static void rx_probe(struct hp_node *n, const struct hp_path *from,
 		return;
 	HASH_FIND(by_probe, n->probe_tags, pkt->data + HP_PUNCH_TAG_AT,
 		  HP_PUNCH_TAG_LEN, p);
-	if (!p)
+	if (!p || !p->punch)
 		return; /* not met yet: its introduction is still under way */
 	if (hp_punch_rx(p->punch, from, pkt->data, pkt->len, n->now_ns) ==
 	    HP_OK) {

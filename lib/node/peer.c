@@ -365,13 +365,9 @@ enum hp_err hp_peer_set_keys(struct peer *p, const struct hp_public *key,
 	if (err != HP_OK)
 		return err;
 	err = keys_wg(p);
-	if (err != HP_OK)
-		goto wipe;
-	p->punch = keys_punch(p);
-	if (!p->punch) {
-		hp_wg_peer_remove(p->wg);
-		err = HP_ERR_NOMEM;
-		goto wipe;
+	if (err != HP_OK) {
+		hp_secret_wipe(&p->pair);
+		return err;
 	}
 	hp_punch_tag(&p->pair, key, p->probe_tag);
 	hp_note_tag(&n->net, key, p->note_tag);
@@ -382,9 +378,6 @@ enum hp_err hp_peer_set_keys(struct peer *p, const struct hp_public *key,
 		return HP_OK;
 	keys_drop(p);
 	return HP_ERR_NOMEM;
-wipe:
-	hp_secret_wipe(&p->pair);
-	return err;
 }
 
 /* ---- connecting ------------------------------------------------------ */
@@ -575,6 +568,10 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 
 	if (!intro_fresh(p, rec))
 		return;
+	if (!p->punch)
+		p->punch = keys_punch(p);
+	if (!p->punch)
+		return;
 	/* Its handshake may have overtaken this: that session is not known to
 	 * be of the new run, so there has to be another.
 	 */
@@ -713,7 +710,7 @@ static void look(struct peer *p)
 
 	hp_wg_peer_info(p->wg, n->now_ns, &info);
 	hp_secret_wipe(&info.psk);
-	if (info.tx_data_first_ns) {
+	if (p->punch && info.tx_data_first_ns) {
 		/* The last one, too: answers to probes may lie between. */
 		hp_punch_sent(p->punch, info.tx_data_first_ns);
 		hp_punch_sent(p->punch, info.tx_last_ns);
@@ -721,7 +718,8 @@ static void look(struct peer *p)
 	if (info.rx_last_ns > p->heard_ns) {
 		p->heard_ns = info.rx_last_ns;
 		p->silent = false;
-		hp_punch_heard(p->punch, NULL, info.rx_last_ns);
+		if (p->punch)
+			hp_punch_heard(p->punch, NULL, info.rx_last_ns);
 	}
 	last = info.tx_last_ns > info.rx_last_ns ? info.tx_last_ns :
 						   info.rx_last_ns;
@@ -735,9 +733,10 @@ void hp_peer_tick(struct peer *p)
 
 	/* Before the machine calls it silence: was anything heard since? */
 	if (p->watch_ns <= n->now_ns ||
-	    (p->watch_ns != HP_NEVER && hp_punch_deadline(p->punch) <= n->now_ns))
+	    (p->watch_ns != HP_NEVER && p->punch &&
+	     hp_punch_deadline(p->punch) <= n->now_ns))
 		look(p);
-	if (p->known)
+	if (p->punch)
 		hp_punch_tick(p->punch, n->now_ns);
 	if (p->relay_gone)
 		hp_relay_failed(p);
@@ -778,7 +777,7 @@ void hp_peer_update(struct peer *p)
 
 	due = p->relay_gone ? n->now_ns :
 			      hp_time_min(due, p->watch_ns);
-	if (p->known)
+	if (p->punch)
 		due = hp_time_min(due, hp_punch_deadline(p->punch));
 	hp_heap_set(&n->heap, &p->timer, due);
 	if (state == p->state && hp_path_eq(path, &p->shown))

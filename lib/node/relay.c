@@ -35,7 +35,8 @@ static void move(struct peer *p, unsigned int server)
 	take(p, server);
 	p->silent = false;
 	hp_peer_route(p);
-	hp_punch_set_relay(p->punch, &p->relay, p->node->now_ns);
+	if (p->punch)
+		hp_punch_set_relay(p->punch, &p->relay, p->node->now_ns);
 	hp_peer_update(p);
 }
 

@@ -222,7 +222,7 @@ static void finish(struct hp_node *n)
 		f.mapping = f.fresh;
 	if (f.mapping == HP_NAT_MAPPING_UNKNOWN)
 		f.mapping = f.fresh;
-	if (!p || !p->known)
+	if (!p || !p->punch)
 		return;
 	hp_punch_sampled(p->punch, &f, n->now_ns);
 	hp_peer_update(p);

@@ -60,6 +60,8 @@
  */
 #include "punch/guess.h"
 
+#include <stdlib.h>
+
 #include <string.h>
 
 #include "punch/machine.h"
@@ -125,9 +127,17 @@ static bool is_needed(const struct hp_punch *p, uint32_t sock)
 	const size_t keep[] = { p->use, p->doubt, p->lossy };
 
 	for (size_t i = 0; i < sizeof(keep) / sizeof(*keep); i++)
-		if (keep[i] && p->paths.track[keep[i]].path.sock == sock)
+		if (keep[i] && p->paths.track[keep[i]]->path.sock == sock)
 			return true;
 	return false;
+}
+
+static void drop_room(struct hp_guess *g)
+{
+	if (g->n_socks)
+		return;
+	free(g->sock);
+	g->sock = NULL;
 }
 
 /* Paths over a socket that is closed are no more: their places are free. */
@@ -137,12 +147,13 @@ static void close_at(struct hp_punch *p, unsigned int i)
 	struct hp_guess_sock s = g->sock[i];
 
 	for (size_t k = 1; k < p->paths.n; k++)
-		if (p->paths.track[k].path.sock == s.sock)
-			p->paths.track[k] = (struct hp_track){ 0 };
+		if (p->paths.track[k]->path.sock == s.sock)
+			*p->paths.track[k] = (struct hp_track){ 0 };
 	g->sock[i] = g->sock[--g->n_socks];
 	p->budget->sockets--;
 	hp_budget_leave(p->budget, s.slot, g->now_ns);
 	p->ops.close(p->ctx, s.sock);
+	drop_room(g);
 }
 
 static void tidy(struct hp_punch *p)
@@ -156,20 +167,25 @@ static void tidy(struct hp_punch *p)
 static bool open_one(struct hp_punch *p, uint64_t now_ns)
 {
 	struct hp_guess *g = &p->guess;
-	struct hp_guess_sock *s = &g->sock[g->n_socks];
+	struct hp_guess_sock s;
 
 	if (g->n_socks == HP_BUDGET_MAPPINGS || !p->ops.open)
 		return false;
-	s->slot = hp_budget_map(p->budget, now_ns);
-	if (s->slot < 0)
-		return false;
-	if (p->ops.open(p->ctx, &s->sock) != HP_OK) {
-		p->budget->until_ns[s->slot] = 0;
-		return false;
+	if (!g->sock)
+		g->sock = calloc(HP_BUDGET_MAPPINGS, sizeof(*g->sock));
+	s.slot = g->sock ? hp_budget_map(p->budget, now_ns) : -1;
+	if (s.slot < 0)
+		goto none;
+	if (p->ops.open(p->ctx, &s.sock) != HP_OK) {
+		p->budget->until_ns[s.slot] = 0;
+		goto none;
 	}
 	p->budget->sockets++;
-	g->n_socks++;
+	g->sock[g->n_socks++] = s;
 	return true;
+none:
+	drop_room(g);
+	return false;
 }
 
 /* ---- the round ---------------------------------------------------------- */
@@ -177,7 +193,7 @@ static bool open_one(struct hp_punch *p, uint64_t now_ns)
 static bool is_able(const struct hp_punch *p)
 {
 	return p->budget && p->ops.sample && p->methods & GUESS_METHODS &&
-	       hp_path_set(&p->paths.track[0].path);
+	       hp_path_set(&p->paths.track[0]->path);
 }
 
 static void say(struct hp_punch *p, uint64_t now_ns)
@@ -194,7 +210,7 @@ static void say(struct hp_punch *p, uint64_t now_ns)
 	else
 		m.guess.step = HP_GUESS_FACTS;
 	m.guess.have = g->have_peer;
-	hp_punch_send(p, &p->paths.track[0].path, 0, &m);
+	hp_punch_send(p, &p->paths.track[0]->path, 0, &m);
 }
 
 static bool begin(struct hp_punch *p, uint64_t id, bool leader, uint64_t now_ns)
@@ -269,7 +285,7 @@ static struct hp_addr target_of(const struct hp_punch *p)
 	struct hp_candidate best = { 0 };
 
 	for (size_t i = 1; i < p->paths.n; i++) {
-		const struct hp_track *t = &p->paths.track[i];
+		const struct hp_track *t = p->paths.track[i];
 		const struct hp_candidate c = { t->path.remote, t->kind };
 		bool good = t->announced && c.addr.family == HP_AF_4 &&
 			    (c.kind == HP_CAND_REFLEXIVE ||

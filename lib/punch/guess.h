@@ -87,6 +87,7 @@ struct hp_guess_sock {
  * @keep_ns:    sockets are kept until then, for the next round
  * @now_ns:     last time that we were told of
  * @asked:      cap on rounds that the peer begins
+ * @sock:       room for HP_BUDGET_MAPPINGS, NULL while none is open
  */
 struct hp_guess {
 	enum hp_guess_stage stage;
@@ -116,7 +117,7 @@ struct hp_guess {
 	uint64_t now_ns;
 	struct hp_pace asked;
 	enum hp_punch_reason why;
-	struct hp_guess_sock sock[HP_BUDGET_MAPPINGS];
+	struct hp_guess_sock *sock;
 	unsigned int n_socks;
 	uint32_t rounds;
 	uint32_t probes;

@@ -47,7 +47,7 @@ static enum hp_punch_reason failure(const struct hp_punch *p)
 	enum hp_punch_reason nat = nat_reason(p);
 
 	for (size_t i = 1; i < p->paths.n; i++) {
-		const struct hp_track *t = &p->paths.track[i];
+		const struct hp_track *t = p->paths.track[i];
 
 		known++;
 		valid |= t->valid;
@@ -91,7 +91,7 @@ static enum hp_punch_reason reason(const struct hp_punch *p)
 
 static struct hp_punch_path_info path_info(const struct hp_punch *p, size_t i)
 {
-	const struct hp_track *t = &p->paths.track[i];
+	const struct hp_track *t = p->paths.track[i];
 
 	return (struct hp_punch_path_info){
 		.path = t->path,
@@ -117,12 +117,12 @@ void hp_punch_get_info(const struct hp_punch *p, struct hp_punch_info *out)
 	out->peer_mapping = p->peer_mapping;
 	out->controlling = p->controlling;
 	if (p->use)
-		out->direct = p->paths.track[p->use].path;
+		out->direct = p->paths.track[p->use]->path;
 	if (p->doubt)
-		out->doubt = p->paths.track[p->doubt].path;
+		out->doubt = p->paths.track[p->doubt]->path;
 	out->pong_ns = p->pong_ns;
 	out->pongs = p->pongs;
-	out->rtt_ns = p->paths.track[p->use].srtt_ns;
+	out->rtt_ns = p->paths.track[p->use]->srtt_ns;
 	out->since_ns = p->since_ns;
 	out->retry_ns = p->retry_ns;
 	out->rounds = p->rounds;
@@ -139,7 +139,7 @@ void hp_punch_get_info(const struct hp_punch *p, struct hp_punch_info *out)
 	out->sockets = p->guess.n_socks;
 	memcpy(out->drops, p->drops, sizeof(out->drops));
 	for (size_t i = 0; i < p->paths.n; i++)
-		if (hp_path_set(&p->paths.track[i].path))
+		if (hp_path_set(&p->paths.track[i]->path))
 			out->paths[out->n_paths++] = path_info(p, i);
 }
 

@@ -124,12 +124,12 @@ struct hp_punch {
 
 static inline struct hp_track *hp_punch_used(struct hp_punch *p)
 {
-	return &p->paths.track[p->use];
+	return p->paths.track[p->use];
 }
 
 static inline struct hp_track *hp_punch_relay(struct hp_punch *p)
 {
-	return &p->paths.track[0];
+	return p->paths.track[0];
 }
 
 /* The direct path that was left because of its losses: watched closely. */

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 #include "punch/path.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "punch/candidates.h"
 
 void hp_paths_reset(struct hp_paths *t)
 {
-	struct hp_path relay = t->track[0].path;
-
-	memset(t, 0, sizeof(*t));
-	t->track[0].path = relay;
-	t->track[0].kind = HP_CAND_RELAYED;
+	while (t->n > 1)
+		free(t->track[--t->n]);
+	t->relay = (struct hp_track){ .path = t->relay.path,
+				      .kind = HP_CAND_RELAYED };
+	t->track[0] = &t->relay;
 	t->n = 1;
 }
 
 void hp_paths_set_relay(struct hp_paths *t, const struct hp_path *relay)
 {
-	if (hp_path_eq(&t->track[0].path, relay))
+	if (hp_path_eq(&t->relay.path, relay))
 		return;
-	t->track[0] = (struct hp_track){ .path = *relay,
-					 .kind = HP_CAND_RELAYED };
+	t->relay = (struct hp_track){ .path = *relay,
+				      .kind = HP_CAND_RELAYED };
 }
 
 static bool is_local_fit(const struct hp_addr *a, const struct hp_addr *b)
@@ -32,12 +32,12 @@ static bool is_local_fit(const struct hp_addr *a, const struct hp_addr *b)
 struct hp_track *hp_paths_find(struct hp_paths *t, const struct hp_path *path)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		const struct hp_path *p = &t->track[i].path;
+		const struct hp_path *p = &t->track[i]->path;
 
 		if (p->channel == path->channel && p->sock == path->sock &&
 		    hp_path_set(p) && hp_addr_eq(&p->remote, &path->remote) &&
 		    is_local_fit(&p->local, &path->local))
-			return &t->track[i];
+			return t->track[i];
 	}
 	return NULL;
 }
@@ -47,10 +47,12 @@ static struct hp_track *make_room(struct hp_paths *t, size_t keep1,
 {
 	struct hp_track *oldest = NULL;
 
-	if (t->n < HP_PUNCH_PATHS)
-		return &t->track[t->n++];
+	if (t->n < HP_PUNCH_PATHS) {
+		t->track[t->n] = malloc(sizeof(**t->track));
+		return t->track[t->n] ? t->track[t->n++] : NULL;
+	}
 	for (size_t i = 1; i < t->n; i++) {
-		struct hp_track *k = &t->track[i];
+		struct hp_track *k = t->track[i];
 
 		if (k->valid || k->announced || i == keep1 || i == keep2)
 			continue;

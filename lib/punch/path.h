@@ -89,15 +89,20 @@ struct hp_track {
 
 /**
  * struct hp_paths - All paths to one peer
- * @track: track[0] is the relay's; its path is unset when there is none
+ * @track: of each its record, which stays where it is; track[0] is the relay's,
+ *         whose path is unset when there is none
  * @n:     at least 1
+ * @relay: that record: most peers of a large network have no other
  */
 struct hp_paths {
-	struct hp_track track[HP_PUNCH_PATHS];
+	struct hp_track *track[HP_PUNCH_PATHS];
 	size_t n;
+	struct hp_track relay;
 };
 
-/* Forgets all paths but the relay's, and its record too. */
+/* Forgets all paths but the relay's, and its record too. Begin (zeroed) and end
+ * with this.
+ */
 void hp_paths_reset(struct hp_paths *t);
 /* Sets, replaces or (unset) takes away the relay; the same one stays as is. */
 void hp_paths_set_relay(struct hp_paths *t, const struct hp_path *relay);
@@ -114,7 +119,7 @@ struct hp_track *hp_paths_find(struct hp_paths *t, const struct hp_path *path);
  * When all are taken, the one heard longest ago of those that are neither
  * valid nor announced makes room.
  *
- * Return: NULL when none can.
+ * Return: NULL when none can, or without memory.
  */
 struct hp_track *hp_paths_add(struct hp_paths *t, const struct hp_path *path,
 			      enum hp_candidate_kind kind, size_t keep1,

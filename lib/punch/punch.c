@@ -79,7 +79,11 @@
 
 static size_t index_of(const struct hp_punch *p, const struct hp_track *t)
 {
-	return (size_t)(t - p->paths.track);
+	size_t i = 0;
+
+	while (p->paths.track[i] != t)
+		i++;
+	return i;
 }
 
 /* The peer's opening volley has left. */
@@ -131,12 +135,12 @@ static void choose(struct hp_punch *p, struct hp_track *t, bool fresh,
 		return;
 	}
 	for (size_t i = 1; i < p->paths.n; i++) {
-		const struct hp_track *k = &p->paths.track[i];
+		const struct hp_track *k = p->paths.track[i];
 
 		if (!k->valid ||
 		    (hp_punch_left(p, i) && hp_track_is_lossy(k, true)))
 			continue;
-		if (!best || hp_track_is_better(k, &p->paths.track[best]))
+		if (!best || hp_track_is_better(k, p->paths.track[best]))
 			best = i;
 	}
 	if (best)
@@ -164,7 +168,7 @@ static void note_heard(struct hp_punch *p, struct hp_track *t, uint64_t at_ns)
  */
 static void follow_named(struct hp_punch *p, size_t i, uint64_t now_ns)
 {
-	const struct hp_track *t = &p->paths.track[i];
+	const struct hp_track *t = p->paths.track[i];
 
 	if (!p->controlling && i != p->use && t->valid && t->named_seq &&
 	    t->named_seq == p->nominate_seq)
@@ -179,7 +183,7 @@ static void follow(struct hp_punch *p, size_t i, uint64_t seq, uint64_t now_ns)
 	if (i == p->use)
 		return;
 	if (i) {
-		p->paths.track[i].named_seq = seq;
+		p->paths.track[i]->named_seq = seq;
 		follow_named(p, i, now_ns);
 		return;
 	}
@@ -198,7 +202,7 @@ static void note_peer_use(struct hp_punch *p, struct hp_track *t,
 		return;
 	p->peer_use_seq = m->seq;
 	for (size_t i = 0; i < p->paths.n; i++)
-		p->paths.track[i].peer_uses = false;
+		p->paths.track[i]->peer_uses = false;
 	t->peer_uses = true;
 }
 
@@ -375,7 +379,7 @@ static size_t take_candidates(struct hp_punch *p,
 	if (n > HP_CANDIDATES_MAX)
 		n = HP_CANDIDATES_MAX;
 	for (size_t i = 0; i < p->paths.n; i++)
-		p->paths.track[i].announced = false;
+		p->paths.track[i]->announced = false;
 	for (size_t i = 0; i < n; i++) {
 		const struct hp_candidate *c = &intro->candidates[i];
 		struct hp_path path = { .remote = c->addr };

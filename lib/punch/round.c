@@ -90,7 +90,7 @@ void hp_punch_respond(struct hp_punch *p, struct hp_track *t,
 
 static bool is_target(const struct hp_punch *p, size_t i)
 {
-	const struct hp_track *t = &p->paths.track[i];
+	const struct hp_track *t = p->paths.track[i];
 
 	if (i == 0 || t->valid || t->skip || i == p->use)
 		return false;
@@ -110,7 +110,7 @@ static enum hp_volley_class class_of(const struct hp_punch *p,
 
 static uint64_t target_due(const struct hp_punch *p, size_t i)
 {
-	const struct hp_track *t = &p->paths.track[i];
+	const struct hp_track *t = p->paths.track[i];
 
 	return hp_volley_due(&p->volley, class_of(p, t), t->n_round);
 }
@@ -119,7 +119,7 @@ static uint64_t target_due(const struct hp_punch *p, size_t i)
 static bool volley_at(struct hp_punch *p, size_t i, bool opening,
 		      uint64_t now_ns)
 {
-	struct hp_track *t = &p->paths.track[i];
+	struct hp_track *t = p->paths.track[i];
 	bool low = hp_volley_is_opening(class_of(p, t), t->n_round);
 
 	if (low != opening || target_due(p, i) > now_ns)
@@ -173,9 +173,9 @@ static void start(struct hp_punch *p, unsigned int n_full, uint64_t guard_ns,
 	p->rounds++;
 	p->retry_ns = HP_NEVER;
 	for (size_t i = 0; i < p->paths.n; i++) {
-		p->paths.track[i].n_round = 0;
-		p->paths.track[i].n_trigger = 0;
-		p->paths.track[i].skip = false;
+		p->paths.track[i]->n_round = 0;
+		p->paths.track[i]->n_trigger = 0;
+		p->paths.track[i]->skip = false;
 	}
 	hp_round_run(p, now_ns);
 }
@@ -183,7 +183,7 @@ static void start(struct hp_punch *p, unsigned int n_full, uint64_t guard_ns,
 void hp_round_start(struct hp_punch *p, unsigned int n_full, bool introduced,
 		    uint64_t now_ns)
 {
-	struct hp_track *relay = &p->paths.track[0];
+	struct hp_track *relay = p->paths.track[0];
 	uint64_t guard = relay->srtt_ns + HP_VOLLEY_GUARD / 2;
 
 	if (introduced || guard < HP_VOLLEY_GUARD)

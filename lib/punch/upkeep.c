@@ -141,8 +141,8 @@ void hp_upkeep_lose(struct hp_punch *p, uint64_t now_ns)
 	hp_track_fail(hp_punch_used(p));
 	/* Nor is another one taken that answered once, but not of late. */
 	for (size_t i = 1; i < p->paths.n; i++)
-		if (hp_track_is_unanswered(&p->paths.track[i], now_ns))
-			hp_track_fail(&p->paths.track[i]);
+		if (hp_track_is_unanswered(p->paths.track[i], now_ns))
+			hp_track_fail(p->paths.track[i]);
 	p->doubt = p->use;
 	p->backoff = 0;
 	hp_upkeep_use(p, 0, HP_PUNCH_DOUBT, now_ns);
@@ -172,7 +172,7 @@ static void judge_losses(struct hp_punch *p, uint64_t now_ns)
 
 static uint64_t beat_due(const struct hp_punch *p, size_t i)
 {
-	const struct hp_track *t = &p->paths.track[i];
+	const struct hp_track *t = p->paths.track[i];
 	bool used = i == p->use;
 	uint64_t busy = used || hp_punch_left(p, i) ? BEAT_ACTIVE : BEAT_OTHER;
 	uint64_t due = t->full_ns + busy;
@@ -190,7 +190,7 @@ static uint64_t beat_due(const struct hp_punch *p, size_t i)
 
 static void beat(struct hp_punch *p, size_t i, uint64_t now_ns)
 {
-	struct hp_track *t = &p->paths.track[i];
+	struct hp_track *t = p->paths.track[i];
 
 	hp_track_expire(t, now_ns);
 	/* What is heard may come by another way, when the peer's address has

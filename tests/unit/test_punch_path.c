@@ -116,15 +116,17 @@ static void find_lets_an_unnamed_local_address_fit_any(void **state)
 	hp_paths_reset(&t);
 	assert_non_null(hp_paths_add(&t, &p, HP_CAND_HOST, 0, 0));
 	q.local = hp_addr4(10, 0, 0, 1, 0);
-	assert_ptr_equal(hp_paths_find(&t, &q), &t.track[1]);
-	t.track[1].path.local = hp_addr4(10, 0, 0, 2, 0);
+	assert_ptr_equal(hp_paths_find(&t, &q), t.track[1]);
+	t.track[1]->path.local = hp_addr4(10, 0, 0, 2, 0);
 	assert_null(hp_paths_find(&t, &q));
-	q = t.track[1].path;
+	q = t.track[1]->path;
 	q.sock = 3;
 	assert_null(hp_paths_find(&t, &q));
 	q.sock = 0;
 	q.channel = 3;
 	assert_null(hp_paths_find(&t, &q));
+	hp_paths_reset(&t);
+	assert_int_equal(t.n, 1);
 }
 
 static void full_table_drops_the_one_heard_longest_ago(void **state)
@@ -138,17 +140,18 @@ static void full_table_drops_the_one_heard_longest_ago(void **state)
 		p = to(i);
 		assert_non_null(hp_paths_add(&t, &p, HP_CAND_PEER_REFLEXIVE, 0,
 					     0));
-		t.track[i].heard_ns = 1000u + i;
+		t.track[i]->heard_ns = 1000u + i;
 	}
-	t.track[1].valid = true;
-	t.track[2].announced = true;
+	t.track[1]->valid = true;
+	t.track[2]->announced = true;
 	p = to(200);
 	assert_ptr_equal(hp_paths_add(&t, &p, HP_CAND_HOST, 3, 4),
-			 &t.track[5]);
+			 t.track[5]);
 	for (size_t i = 1; i < HP_PUNCH_PATHS; i++)
-		t.track[i].valid = true;
+		t.track[i]->valid = true;
 	p = to(201);
 	assert_null(hp_paths_add(&t, &p, HP_CAND_HOST, 0, 0));
+	hp_paths_reset(&t);
 }
 
 static void response_nobody_waits_for_is_refused(void **state)
