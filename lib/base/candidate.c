@@ -20,6 +20,8 @@ const char *hp_method_text(enum hp_method m)
 		return "relay";
 	case HP_METHOD_IPV6:
 		return "ipv6";
+	case HP_METHOD_MAPPED:
+		return "mapped";
 	}
 	return "unknown";
 }

@@ -48,9 +48,10 @@ enum hp_method {
 	HP_METHOD_REBIND = 32,	  /* move to another port of our own */
 	HP_METHOD_RELAY = 64,	  /* packets through the rendezvous */
 	HP_METHOD_IPV6 = 128,	  /* IPv6 between peers */
+	HP_METHOD_MAPPED = 256,	  /* ports opened at the gateway */
 };
 
-#define HP_METHODS 8
+#define HP_METHODS 9
 #define HP_METHODS_ALL ((UINT32_C(1) << HP_METHODS) - 1)
 
 /* Its name in a configuration file, "low-ttl"; never NULL. */

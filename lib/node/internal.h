@@ -252,6 +252,7 @@ struct hp_node {
 	struct hp_candidate cand[HP_CANDIDATES_MAX];
 	size_t n_cand;
 	uint64_t cand_ns;		/* when they changed */
+	struct hp_addr mapped;		/* at the gateway, be it believed or not */
 	uint64_t epoch;
 	uint32_t seq;
 	bool started;
@@ -395,6 +396,11 @@ void hp_peer_tick(struct peer *p);
 /* Derives the state, tells the shell of a change, sets the timer. */
 void hp_peer_update(struct peer *p);
 extern const struct hp_wg_ops hp_peer_wg_ops;
+
+/* mapped.c */
+void hp_node_gather_mapped(const struct hp_node *n,
+		      struct hp_candidate list[HP_CANDIDATES_MAX],
+		      size_t *count);
 
 /* halves.c */
 void hp_half_wanted(struct peer *p, const struct hp_note *asked);

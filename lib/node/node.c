@@ -154,6 +154,7 @@ static size_t gather(const struct hp_node *n,
 			    hp_candidate_allowed(&c, n->cfg.methods))
 				hp_candidates_add(out, &count, &c);
 		}
+	hp_node_gather_mapped(n, out, &count);
 	return count;
 }
 

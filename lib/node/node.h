@@ -20,6 +20,7 @@
 #include "base/path.h"
 #include "base/rng.h"
 #include "member/network.h"
+#include "punch/mapped.h"
 #include "wg/aead.h"
 
 struct hp_identity;
@@ -224,6 +225,11 @@ bool hp_node_set_interfaces(struct hp_node *n, const struct hp_ifaddr *addrs,
  * show: refresh registrations and try all paths at once.
  */
 void hp_node_network_changed(struct hp_node *n, uint64_t now_ns);
+/* The gateway lets in what comes to @mapped; NULL: nothing any more. Peers are
+ * told as long as it agrees with what servers see.
+ */
+void hp_node_set_mapped(struct hp_node *n, const struct hp_addr *mapped,
+			uint64_t now_ns);
 /* New addresses of a server (after resolving its name). */
 void hp_node_set_server(struct hp_node *n, unsigned int server,
 			const struct hp_addr *addr4,
@@ -393,6 +399,14 @@ struct hp_node_guess_info {
 	uint64_t probes;
 	uint64_t refused;
 };
+
+/* What hp_node_set_mapped() said, and what became of it. */
+struct hp_node_mapped {
+	struct hp_addr addr;
+	enum hp_mapped_verdict verdict;
+};
+
+void hp_node_mapped_get(const struct hp_node *n, struct hp_node_mapped *out);
 
 void hp_node_guess_get(const struct hp_node *n, uint64_t now_ns,
 		       struct hp_node_guess_info *out);

@@ -361,8 +361,9 @@ bool hp_candidate_allowed(const struct hp_candidate *c, uint32_t methods)
 		return methods & HP_METHOD_PREDICT;
 	case HP_CAND_RELAYED:
 		return methods & HP_METHOD_RELAY;
-	case HP_CAND_PEER_REFLEXIVE:
 	case HP_CAND_MAPPED:
+		return methods & HP_METHOD_MAPPED;
+	case HP_CAND_PEER_REFLEXIVE:
 		return true;
 	}
 	return false;
