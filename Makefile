@@ -4,6 +4,7 @@
 #   make SAN=address,undefined  build with sanitizers (its own variant)
 #   make CC=clang               build with clang (its own variant)
 #   make IPSEC_MB=n             build without libipsec-mb (its own variant)
+#   make NATPMP=n UPNP=n        build without these libraries (its own variant)
 #   make help                   list the targets
 
 PREFIX  ?= /usr/local
@@ -24,7 +25,7 @@ endif
 empty :=
 space := $(empty) $(empty)
 comma := ,
-VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter n,$(IPSEC_MB)),-no-ipsec-mb)
+VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter n,$(IPSEC_MB)),-no-ipsec-mb)$(if $(filter n,$(NATPMP)),-no-natpmp)$(if $(filter n,$(UPNP)),-no-upnp)
 B := build/$(VARIANT)
 
 LIBS     := libsodium libcrypto libmnl liburcu-qsbr jansson
@@ -45,6 +46,18 @@ IPSEC_MB ?= $(if $(wildcard /usr/include/intel-ipsec-mb.h),y)
 ifneq ($(filter y,$(IPSEC_MB)),)
 REQUIRED += -DHP_HAVE_IPSEC_MB
 LDLIBS   += -lIPSec_MB
+endif
+
+# Two of the three protocols by which gateways are asked to open a port.
+NATPMP ?= $(if $(wildcard /usr/include/natpmp.h),y)
+ifneq ($(filter y,$(NATPMP)),)
+REQUIRED += -DHP_HAVE_NATPMP
+LDLIBS   += -lnatpmp
+endif
+UPNP ?= $(call have_pkg,miniupnpc)
+ifneq ($(filter y,$(UPNP)),)
+REQUIRED += -DHP_HAVE_UPNP
+LDLIBS   += $(shell $(PKG_CONFIG) --libs miniupnpc)
 endif
 
 MAKEFLAGS += --no-print-directory

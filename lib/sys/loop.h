@@ -19,7 +19,7 @@
 struct hp_loop;
 
 /* Most timed parts of one loop. */
-#define HP_LOOP_TIMED_MAX 8
+#define HP_LOOP_TIMED_MAX 16
 
 /* @events: EPOLLIN and so on, what is ready. */
 typedef void hp_loop_fd_fn(void *ctx, uint32_t events, uint64_t now_ns);

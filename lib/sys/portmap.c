@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ *	REST --started, or time for another try--> PCP --lease--> renewed by it
+ *	  ^                                          |
+ *	  |                       no answer, refused v
+ *	  '--nothing granted-- HELPER (NAT-PMP, UPnP) --lease--> KEPT
+ *	                          ^                               |
+ *	                          '------half of it is over-------'
+ *
+ * PCP has its socket in the loop. The libraries for the other two wait for
+ * their answers, so each time a thread of its own asks, which owns nothing of
+ * ours but a share of a box, by count, where it puts its result: it may outlive
+ * us, for as long as the libraries take.
+ */
+#include "sys/portmap.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/time.h"
+#include "punch/pcp.h"
+#include "sys/clock.h"
+#include "sys/loop.h"
+#include "sys/rng.h"
+#include "sys/udp.h"
+
+/* A gateway that is silent for so long does not speak PCP: one request of it
+ * may be lost.
+ */
+#define SILENCE_NS (4 * HP_S)
+/* Nothing was granted: wait for the next try. */
+#define RETRY_FIRST_NS (60 * HP_S)
+#define RETRY_MAX_NS (3600 * HP_S)
+#define RENEW_LEAST_NS (30 * HP_S)
+/* At the end, for the gateway's word that the lease is gone. */
+#define END_NS HP_S
+#define STACK_LEN (256 * 1024)
+
+/* What a thread does, then what came of it. */
+struct job {
+	struct box *box;
+	bool survey;
+	bool release;
+	struct hp_gateway_lease old; /* given back first; no port: none */
+	struct hp_gateway_lease lease;
+	struct hp_gateway_answer answer[HP_MAPPED_PROTOCOLS];
+};
+
+struct box {
+	pthread_mutex_t lock;
+	struct job *done;
+	int bell;
+	unsigned int users;
+};
+
+enum phase {
+	PHASE_REST,
+	PHASE_PCP,
+	PHASE_HELPER,
+	PHASE_KEPT,
+};
+
+struct hp_portmap {
+	struct hp_portmap_cfg cfg;
+	struct hp_rng rng;
+	struct hp_secret seed;
+	struct box *box;
+	bool busy;		/* a thread is at work */
+	bool stale;		/* for a question of before */
+	enum phase phase;
+	bool start;		/* all anew, at the next turn */
+	uint64_t due_ns;	/* of the phase */
+	uint64_t retry_ns;
+	uint16_t port;
+	unsigned int skip;
+	struct hp_addr host;
+	int fd;			/* for PCP, connected to the gateway; or -1 */
+	struct hp_pcp pcp;
+	struct hp_gateway_lease lease;	/* of KEPT; no port: none */
+	struct hp_portmap_info info;
+};
+
+/* ---- the thread ---------------------------------------------------------- */
+
+static void box_put(struct box *b)
+{
+	unsigned int left;
+
+	pthread_mutex_lock(&b->lock);
+	left = --b->users;
+	pthread_mutex_unlock(&b->lock);
+	if (left)
+		return;
+	free(b->done);
+	close(b->bell);
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+static struct box *box_new(void)
+{
+	struct box *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->users = 1;
+	b->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (b->bell < 0 || pthread_mutex_init(&b->lock, NULL)) {
+		if (b->bell >= 0)
+			close(b->bell);
+		free(b);
+		return NULL;
+	}
+	return b;
+}
+
+/* By both in turn until one grants it; by both in any case in a survey. */
+static void job_ask(struct job *j)
+{
+	static void (*const ask[])(struct hp_gateway_lease *,
+				   struct hp_gateway_answer *) = {
+		[HP_MAPPED_BY_NATPMP] = hp_gateway_natpmp,
+		[HP_MAPPED_BY_UPNP] = hp_gateway_upnp,
+	};
+	const struct hp_gateway_lease wish = j->lease;
+
+	for (int by = HP_MAPPED_BY_NATPMP; by <= HP_MAPPED_BY_UPNP; by++) {
+		struct hp_gateway_answer *answer = &j->answer[by];
+
+		/* What is to be renewed is asked for where it is. */
+		if (wish.external.port && (int)wish.protocol != by)
+			continue;
+		j->lease = wish;
+		ask[by](&j->lease, answer);
+		if (answer->said != HP_GATEWAY_GRANTED)
+			j->lease = wish;
+		else if (j->survey)
+			hp_gateway_release(&j->lease);
+		else
+			return;
+	}
+	j->lease.external = (struct hp_addr){ 0 };
+}
+
+static void *job_run(void *arg)
+{
+	const uint64_t one = 1;
+	struct job *j = arg;
+	struct box *b = j->box;
+
+	if (j->old.external.port)
+		hp_gateway_release(&j->old);
+	if (!j->release)
+		job_ask(j);
+	pthread_mutex_lock(&b->lock);
+	b->done = j;
+	pthread_mutex_unlock(&b->lock);
+	/* Cannot fail: the counter never gets near its limit. */
+	if (write(b->bell, &one, sizeof(one)) < 0)
+		j = NULL;
+	box_put(b);
+	return NULL;
+}
+
+/* A detached thread with a small stack and no signals. False: none. */
+static bool job_start(struct hp_portmap *p, struct job *j)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int err;
+
+	if (pthread_attr_init(&attr))
+		return false;
+	j->box = p->box;
+	pthread_mutex_lock(&p->box->lock);
+	p->box->users++;
+	pthread_mutex_unlock(&p->box->lock);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_LEN);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&thread, &attr, job_run, j);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	p->busy = !err;
+	if (err)
+		box_put(p->box);
+	return !err;
+}
+
+/* NULL: it is not done yet. The caller frees it. */
+static struct job *job_done(struct hp_portmap *p)
+{
+	struct job *j;
+	uint64_t rings;
+
+	if (read(p->box->bell, &rings, sizeof(rings)) < 0)
+		return NULL;
+	pthread_mutex_lock(&p->box->lock);
+	j = p->box->done;
+	p->box->done = NULL;
+	pthread_mutex_unlock(&p->box->lock);
+	p->busy = false;
+	return j;
+}
+
+/* ---- phases -------------------------------------------------------------- */
+
+static void tell(struct hp_portmap *p, uint64_t now_ns)
+{
+	p->cfg.changed(p->cfg.ctx, now_ns);
+}
+
+static void no_lease(struct hp_portmap *p)
+{
+	p->info.external = (struct hp_addr){ 0 };
+	p->info.until_ns = 0;
+}
+
+static void rest(struct hp_portmap *p, uint64_t now_ns)
+{
+	p->phase = PHASE_REST;
+	p->due_ns = now_ns + p->retry_ns;
+	p->retry_ns = hp_time_min(2 * p->retry_ns, RETRY_MAX_NS);
+	p->info.busy = false;
+	no_lease(p);
+}
+
+static void ask_helper(struct hp_portmap *p, uint64_t now_ns)
+{
+	struct job *j = calloc(1, sizeof(*j));
+
+	p->phase = PHASE_HELPER;
+	p->due_ns = HP_NEVER;
+	if (p->busy)
+		return; /* it is asked for once that thread is done */
+	if (j) {
+		j->survey = p->cfg.survey;
+		j->lease = p->lease;
+		j->lease.gateway = p->info.gateway;
+		j->lease.host = p->host;
+		j->lease.lifetime_s = HP_GATEWAY_LIFETIME_S;
+		p->stale = false;
+	}
+	if (!j || !job_start(p, j)) {
+		free(j);
+		rest(p, now_ns);
+		tell(p, now_ns);
+	}
+}
+
+static void close_pcp(struct hp_portmap *p)
+{
+	if (p->fd < 0)
+		return;
+	hp_loop_unwatch(p->cfg.loop, p->fd);
+	close(p->fd);
+	p->fd = -1;
+}
+
+/* Sends what is due. The gateway's "nobody listens there" comes as an error. */
+static void push_pcp(struct hp_portmap *p, uint64_t now_ns)
+{
+	uint8_t buf[HP_PCP_LEN];
+	size_t len = hp_pcp_tick(&p->pcp, now_ns, buf);
+
+	/* What is lost is sent again. */
+	if (len && send(p->fd, buf, len, MSG_DONTWAIT) < 0)
+		return;
+}
+
+/* By PCP it cannot be had: on with the others. */
+static void leave_pcp(struct hp_portmap *p, enum hp_gateway_said said,
+		      const char *why, uint64_t now_ns)
+{
+	struct hp_gateway_answer *a = &p->info.answer[HP_MAPPED_BY_PCP];
+
+	a->said = said;
+	a->why = why;
+	close_pcp(p);
+	no_lease(p);
+	ask_helper(p, now_ns);
+}
+
+static void pcp_granted(struct hp_portmap *p, uint64_t now_ns)
+{
+	struct hp_gateway_answer *a = &p->info.answer[HP_MAPPED_BY_PCP];
+
+	a->said = HP_GATEWAY_GRANTED;
+	a->why = NULL;
+	a->external = p->pcp.external;
+	p->due_ns = HP_NEVER;
+	p->retry_ns = RETRY_FIRST_NS;
+	if (p->cfg.survey) {
+		hp_pcp_end(&p->pcp, now_ns);
+		return;
+	}
+	p->info.busy = false;
+	p->info.protocol = HP_MAPPED_BY_PCP;
+	p->info.external = p->pcp.external;
+	p->info.until_ns = p->pcp.until_ns;
+}
+
+/* What the machine's state means for us. */
+static void look_at_pcp(struct hp_portmap *p, uint64_t now_ns)
+{
+	struct hp_portmap_info was = p->info;
+
+	switch (p->pcp.state) {
+	case HP_PCP_HELD:
+		pcp_granted(p, now_ns);
+		break;
+	case HP_PCP_REFUSED:
+		leave_pcp(p, HP_GATEWAY_REFUSED,
+			  hp_pcp_result_text(p->pcp.result), now_ns);
+		break;
+	case HP_PCP_OLD:
+	case HP_PCP_FOREIGN:
+		leave_pcp(p, HP_GATEWAY_REFUSED,
+			  hp_pcp_result_text(HP_PCP_UNSUPP_VERSION), now_ns);
+		break;
+	case HP_PCP_ENDED:
+		close_pcp(p);
+		ask_helper(p, now_ns);
+		break;
+	case HP_PCP_ASKING:
+		/* The lease is over, or the gateway was started again. */
+		if (was.external.family != HP_AF_NONE) {
+			no_lease(p);
+			p->due_ns = now_ns + SILENCE_NS;
+		}
+		break;
+	case HP_PCP_ENDING:
+		break;
+	}
+	if (memcmp(&was, &p->info, sizeof(was)))
+		tell(p, now_ns);
+}
+
+static void on_pcp(void *ctx, uint32_t events, uint64_t now_ns)
+{
+	struct hp_portmap *p = ctx;
+	uint8_t buf[HP_PCP_MAX + 1];
+	ssize_t n = recv(p->fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+	(void)events;
+	if (n < 0) {
+		if (errno == ECONNREFUSED && p->pcp.state != HP_PCP_HELD)
+			leave_pcp(p, HP_GATEWAY_SILENT, NULL, now_ns);
+		return;
+	}
+	/* The socket is connected: it came from there. */
+	if (hp_pcp_rx(&p->pcp, &p->pcp.gateway, buf, (size_t)n, now_ns) ==
+	    HP_OK)
+		look_at_pcp(p, now_ns);
+}
+
+static void pcp_nonce(const struct hp_portmap *p, uint8_t out[HP_PCP_NONCE])
+{
+	const struct hp_piece piece[] = {
+		{ &p->info.gateway, sizeof(p->info.gateway) },
+		{ &p->host, sizeof(p->host) },
+	};
+	uint8_t digest[16];
+
+	hp_blake2b(digest, sizeof(digest), &p->seed, piece, 2);
+	memcpy(out, digest, HP_PCP_NONCE);
+}
+
+static void ask_pcp(struct hp_portmap *p, uint64_t now_ns)
+{
+	struct hp_addr there = p->info.gateway;
+	struct sockaddr_storage ss = { 0 };
+	uint8_t nonce[HP_PCP_NONCE];
+	socklen_t len;
+
+	there.port = HP_PCP_PORT;
+	len = hp_addr_to_sockaddr(&there, &ss);
+	p->phase = PHASE_PCP;
+	p->due_ns = now_ns + SILENCE_NS;
+	p->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (p->fd >= 0 && hp_loop_watch(p->cfg.loop, p->fd, EPOLLIN, on_pcp, p)) {
+		close(p->fd);
+		p->fd = -1;
+	}
+	if (p->fd < 0 || connect(p->fd, (struct sockaddr *)&ss, len)) {
+		leave_pcp(p, HP_GATEWAY_SILENT, NULL, now_ns);
+		return;
+	}
+	pcp_nonce(p, nonce);
+	hp_pcp_init(&p->pcp, &there, &p->host, nonce, &p->rng, now_ns);
+	push_pcp(p, now_ns);
+}
+
+/* Tells the gateway, without waiting for its word, that a lease by PCP is not
+ * wanted any more.
+ */
+static void drop_pcp(struct hp_portmap *p, uint64_t now_ns)
+{
+	if (p->fd < 0)
+		return;
+	hp_pcp_end(&p->pcp, now_ns);
+	push_pcp(p, now_ns);
+	close_pcp(p);
+}
+
+/* Gives back what is held, without a wait, and forgets all answers. */
+static void drop_lease(struct hp_portmap *p, uint64_t now_ns)
+{
+	struct job *j = NULL;
+
+	drop_pcp(p, now_ns);
+	if (p->lease.external.port && !p->busy)
+		j = calloc(1, sizeof(*j));
+	if (j) {
+		j->old = p->lease;
+		j->release = true;
+		if (!job_start(p, j))
+			free(j);
+	}
+	p->stale = p->busy;
+	p->lease = (struct hp_gateway_lease){ 0 };
+	memset(&p->info, 0, sizeof(p->info));
+}
+
+static void start(struct hp_portmap *p, uint64_t now_ns)
+{
+	struct hp_addr gateway = { 0 }, host = { 0 };
+	bool found = !hp_gateway_find(p->skip, &gateway, &host);
+
+	host.port = p->port;
+	p->start = false;
+	p->retry_ns = RETRY_FIRST_NS;
+	if (found && p->phase == PHASE_PCP && p->pcp.state == HP_PCP_HELD &&
+	    hp_addr_eq(&host, &p->host) &&
+	    hp_addr_eq(&gateway, &p->info.gateway)) {
+		/* Perhaps another gateway of that address; that one knows us. */
+		hp_pcp_again(&p->pcp, now_ns);
+		push_pcp(p, now_ns);
+		p->due_ns = now_ns + SILENCE_NS;
+		return;
+	}
+	drop_lease(p, now_ns);
+	p->host = host;
+	p->info.gateway = gateway;
+	if (found) {
+		p->info.busy = true;
+		ask_pcp(p, now_ns);
+	} else {
+		rest(p, now_ns);
+	}
+	tell(p, now_ns);
+}
+
+static void helper_done(struct hp_portmap *p, const struct job *j,
+			uint64_t now_ns)
+{
+	if (!j->lease.external.port && p->lease.external.port &&
+	    hp_time_since(p->info.until_ns, now_ns) > RENEW_LEAST_NS) {
+		/* Not renewed, but not over either. */
+		p->phase = PHASE_KEPT;
+		p->due_ns = now_ns + (p->info.until_ns - now_ns) / 2;
+	} else if (!j->lease.external.port) {
+		memcpy(&p->info.answer[HP_MAPPED_BY_NATPMP],
+		       &j->answer[HP_MAPPED_BY_NATPMP],
+		       2 * sizeof(j->answer[0]));
+		p->lease = (struct hp_gateway_lease){ 0 };
+		rest(p, now_ns);
+	} else {
+		enum hp_mapped_protocol by = j->lease.protocol;
+		uint64_t ns = j->lease.lifetime_s * HP_S;
+
+		p->phase = PHASE_KEPT;
+		p->retry_ns = RETRY_FIRST_NS;
+		p->lease = j->lease;
+		p->due_ns = now_ns + ns / 2;
+		p->info.busy = false;
+		p->info.protocol = by;
+		p->info.external = j->lease.external;
+		p->info.until_ns = now_ns + ns;
+		for (int i = HP_MAPPED_BY_NATPMP; i <= (int)by; i++)
+			if (j->answer[i].said != HP_GATEWAY_NOT_ASKED)
+				p->info.answer[i] = j->answer[i];
+	}
+	tell(p, now_ns);
+}
+
+static void on_bell(void *ctx, uint32_t events, uint64_t now_ns)
+{
+	struct hp_portmap *p = ctx;
+	struct job *j = job_done(p);
+
+	(void)events;
+	if (!j)
+		return;
+	if (p->stale && j->lease.external.port) {
+		/* Of a port or network that is ours no more. */
+		p->lease = j->lease;
+		drop_lease(p, now_ns);
+		p->start = true;
+	} else if (p->stale && p->phase == PHASE_HELPER) {
+		ask_helper(p, now_ns);
+	} else if (!p->stale && !j->release) {
+		helper_done(p, j, now_ns);
+	}
+	free(j);
+}
+
+static uint64_t deadline(void *ctx)
+{
+	const struct hp_portmap *p = ctx;
+
+	if (p->start)
+		return 0;
+	return p->phase == PHASE_PCP
+		       ? hp_time_min(p->due_ns, hp_pcp_deadline(&p->pcp))
+		       : p->due_ns;
+}
+
+static void tick(void *ctx, uint64_t now_ns)
+{
+	struct hp_portmap *p = ctx;
+
+	if (p->start) {
+		start(p, now_ns);
+		return;
+	}
+	if (p->phase == PHASE_PCP) {
+		if (now_ns >= p->due_ns) {
+			leave_pcp(p, HP_GATEWAY_SILENT, NULL, now_ns);
+			return;
+		}
+		push_pcp(p, now_ns);
+		look_at_pcp(p, now_ns);
+	} else if (now_ns >= p->due_ns && p->phase == PHASE_KEPT) {
+		ask_helper(p, now_ns);
+	} else if (now_ns >= p->due_ns) {
+		p->start = true;
+	}
+}
+
+/* ---- from outside -------------------------------------------------------- */
+
+enum hp_err hp_portmap_new(const struct hp_portmap_cfg *cfg,
+			   struct hp_portmap **out)
+{
+	struct hp_portmap *p = calloc(1, sizeof(*p));
+	const struct hp_loop_timed timed = { deadline, tick, p };
+	enum hp_err err = HP_ERR_NOMEM;
+
+	if (!p)
+		return err;
+	p->cfg = *cfg;
+	p->seed = *cfg->seed;
+	p->rng = hp_rng_system();
+	p->fd = -1;
+	p->due_ns = HP_NEVER;
+	p->box = box_new();
+	if (p->box)
+		err = hp_loop_watch(cfg->loop, p->box->bell, EPOLLIN, on_bell,
+				    p);
+	if (!err)
+		err = hp_loop_timed(cfg->loop, &timed);
+	if (err) {
+		hp_portmap_free(p);
+		return err;
+	}
+	*out = p;
+	return HP_OK;
+}
+
+/* Waits for @fd to be readable, until @end_ns. */
+static bool readable(int fd, uint64_t end_ns)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	uint64_t left_ns = hp_time_since(end_ns, hp_clock_now());
+
+	return poll(&pfd, 1, (int)((left_ns + HP_MS - 1) / HP_MS)) > 0;
+}
+
+static void end_pcp(struct hp_portmap *p)
+{
+	uint8_t buf[HP_PCP_MAX];
+	uint64_t now_ns = hp_clock_now();
+	ssize_t n;
+
+	hp_pcp_end(&p->pcp, now_ns);
+	while (p->pcp.state == HP_PCP_ENDING) {
+		push_pcp(p, now_ns);
+		if (readable(p->fd, hp_pcp_deadline(&p->pcp))) {
+			n = recv(p->fd, buf, sizeof(buf), MSG_DONTWAIT);
+			if (n < 0)
+				break; /* nobody listens there any more */
+			(void)!hp_pcp_rx(&p->pcp, &p->pcp.gateway, buf,
+					 (size_t)n, hp_clock_now());
+		}
+		now_ns = hp_clock_now();
+	}
+	close_pcp(p);
+}
+
+/* A thread at work may get a lease in this very moment. */
+static void end_helper(struct hp_portmap *p, uint64_t end_ns)
+{
+	struct job *j;
+
+	if (p->busy && readable(p->box->bell, end_ns)) {
+		j = job_done(p);
+		if (j && j->lease.external.port)
+			p->lease = j->lease;
+		free(j);
+	}
+	if (p->busy || !p->lease.external.port)
+		return;
+	j = calloc(1, sizeof(*j));
+	if (!j)
+		return;
+	j->release = true;
+	j->old = p->lease;
+	if (!job_start(p, j))
+		free(j);
+	else if (readable(p->box->bell, end_ns))
+		free(job_done(p));
+}
+
+void hp_portmap_free(struct hp_portmap *p)
+{
+	if (!p)
+		return;
+	if (p->fd >= 0)
+		end_pcp(p);
+	if (p->box) {
+		hp_loop_unwatch(p->cfg.loop, p->box->bell);
+		end_helper(p, hp_clock_now() + END_NS);
+		box_put(p->box);
+	}
+	hp_secret_wipe(&p->seed);
+	free(p);
+}
+
+void hp_portmap_start(struct hp_portmap *p, uint16_t port, unsigned int skip)
+{
+	p->port = port;
+	p->skip = skip;
+	p->start = true;
+}
+
+void hp_portmap_get(const struct hp_portmap *p, struct hp_portmap_info *out)
+{
+	*out = p->info;
+}
