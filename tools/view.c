@@ -234,6 +234,45 @@ void view_peers(const json_t *peers, FILE *out)
 	whys(peers, out);
 }
 
+/* The port that the gateway opened, or what became of asking it. */
+static void mapped(const json_t *m, FILE *out)
+{
+	const json_t *lease = json_object_get(m, "lease_s");
+	const char *gap = ": ", *by;
+	char text[HUMAN_TEXT];
+	const json_t *asked;
+
+	if (!json_is_object(m))
+		return;
+	fputs("port opened ", out);
+	if (*view_text(m, "mapped")) {
+		human_age((uint64_t)json_integer_value(lease), text);
+		fprintf(out, "%s by %s at %s, for another %s; %s\n",
+			view_text(m, "mapped"), view_text(m, "protocol"),
+			view_text(m, "gateway"), text, view_text(m, "text"));
+		return;
+	}
+	if (!*view_text(m, "gateway")) {
+		fputs("none: this host has no gateway\n", out);
+		return;
+	}
+	if (json_is_true(json_object_get(m, "under_way"))) {
+		fprintf(out, "none yet: %s is being asked\n",
+			view_text(m, "gateway"));
+		return;
+	}
+	fprintf(out, "none: %s", view_text(m, "gateway"));
+	json_object_foreach((json_t *)(uintptr_t)json_object_get(m, "asked"),
+			    by, asked) {
+		const char *why = view_text(asked, "why");
+
+		fprintf(out, "%s%s %s", gap, by,
+			*why ? why : view_text(asked, "state"));
+		gap = ", ";
+	}
+	fputc('\n', out);
+}
+
 /* What is switched off, and what guessing costs, when there is any. */
 static void limits(const json_t *status, FILE *out)
 {
@@ -278,6 +317,7 @@ void view_status(const json_t *status, FILE *out)
 		view_server(s, out);
 		fputc('\n', out);
 	}
+	mapped(json_object_get(status, "port_mapping"), out);
 	limits(status, out);
 	fputc('\n', out);
 	view_peers(json_object_get(status, "peers"), out);

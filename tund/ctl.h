@@ -17,6 +17,7 @@ struct ctl;
 struct hp_loop;
 struct hp_node;
 struct hp_node_event;
+struct hp_portmap_info;
 
 /**
  * struct ctl_facts - What the daemon knows and the engine does not
@@ -25,6 +26,7 @@ struct hp_node_event;
  * @mtu:        of the device
  * @port:       our UDP port
  * @started_ns: when the daemon started
+ * @portmap:    how the gateway was asked to open our port; NULL: it is not
  *
  * Strings are borrowed until the next call into the daemon.
  */
@@ -34,6 +36,7 @@ struct ctl_facts {
 	uint32_t mtu;
 	uint16_t port;
 	uint64_t started_ns;
+	const struct hp_portmap_info *portmap;
 };
 
 /**

@@ -10,6 +10,7 @@
 #include "member/cert.h"
 #include "member/judge.h"
 #include "sys/conf.h"
+#include "sys/portmap.h"
 #include "wg/device.h"
 
 static json_t *ms_json(uint64_t ns)
@@ -225,6 +226,40 @@ static json_t *stock_json(const struct ctl_cfg *cfg, struct hp_wg_peer *peer,
 	return ctl_peer_json(&p, now_ns);
 }
 
+/* The port that the gateway opened for us, or why there is none. */
+static json_t *portmap_json(const struct hp_node *n,
+			    const struct hp_portmap_info *i, uint64_t now_ns)
+{
+	json_t *asked = json_object();
+	struct hp_node_mapped mapped;
+	json_t *o;
+	bool held;
+
+	if (!i)
+		return json_null();
+	held = i->external.family != HP_AF_NONE;
+	hp_node_mapped_get(n, &mapped);
+	for (int by = 0; by < HP_MAPPED_PROTOCOLS; by++)
+		json_object_set_new(asked, hp_mapped_protocol_text(
+			(enum hp_mapped_protocol)by), json_pack("{s:s, s:s?}",
+			"state", hp_gateway_said_word(i->answer[by].said),
+			"why", i->answer[by].why));
+	o = json_pack("{s:o, s:b, s:o, s:s?, s:o, s:s, s:s, s:o}",
+		      "gateway", ip_json(&i->gateway),
+		      "under_way", (int)i->busy,
+		      "mapped", ctl_addr_json(&i->external),
+		      "protocol",
+		      held ? hp_mapped_protocol_text(i->protocol) : NULL,
+		      "lease_s", json_null(),
+		      "state", hp_mapped_verdict_word(mapped.verdict),
+		      "text", hp_mapped_verdict_text(mapped.verdict),
+		      "asked", asked);
+	if (held)
+		json_object_set_new(o, "lease_s", json_integer((json_int_t)(
+			hp_time_since(i->until_ns, now_ns) / HP_S)));
+	return o;
+}
+
 json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 {
 	json_t *status = self_json(cfg);
@@ -258,6 +293,8 @@ json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 					     false));
 	json_object_set_new(status, "guessing",
 			    budget_json(cfg->node, now_ns));
+	json_object_set_new(status, "port_mapping",
+			    portmap_json(cfg->node, facts.portmap, now_ns));
 	json_object_set_new(status, "rendezvous", servers);
 	json_object_set_new(status, "peers", peers);
 	return status;

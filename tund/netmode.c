@@ -22,6 +22,7 @@
 #include "engine.h"
 #include "log.h"
 #include "node/node.h"
+#include "portmap.h"
 #include "rtnl.h"
 #include "sandbox.h"
 #include "stock.h"
@@ -67,6 +68,7 @@ struct netmode {
 	struct underlay *underlay;
 	struct hp_resolver *resolver;
 	struct stock *stock;
+	struct portmap *portmap;
 	struct ctl *ctl;
 	struct wgsock *sock;
 	unsigned int pending;
@@ -175,6 +177,7 @@ static enum hp_err node_rebind(void *ctx, uint16_t *port)
 		return HP_ERR_IO;
 	}
 	*port = device_port(m->device);
+	portmap_start(m->portmap, *port);
 	return HP_OK;
 }
 
@@ -381,6 +384,7 @@ static void on_network_changed(void *ctx, uint64_t now_ns)
 
 	for (i = 0; i < m->store->net.n_servers; i++)
 		hp_resolver_again(m->resolver, i, now_ns);
+	portmap_start(m->portmap, device_port(m->device));
 }
 
 /* ---- people ask ---------------------------------------------------------- */
@@ -503,6 +507,7 @@ static void on_facts(void *ctx, struct ctl_facts *out)
 		.mtu = m->store->iface.mtu,
 		.port = device_port(m->device),
 		.started_ns = m->started_ns,
+		.portmap = portmap_info(m->portmap),
 	};
 }
 
@@ -711,6 +716,19 @@ static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
 	return err;
 }
 
+static enum hp_err open_portmap(struct netmode *m, struct hp_fault *f)
+{
+	const struct portmap_cfg cfg = {
+		.loop = m->loop,
+		.log = m->log,
+		.node = m->node,
+		.key = &m->store->id.key,
+		.device = device_index(m->device),
+	};
+
+	return portmap_new(&cfg, &m->portmap, f);
+}
+
 static enum hp_err open_sockets(struct netmode *m, struct hp_fault *f)
 {
 	const struct ctl_cfg cfg = {
@@ -751,6 +769,8 @@ static enum hp_err begin(struct netmode *m, struct hp_fault *f)
 	if (!err)
 		err = open_names(m, f);
 	if (!err)
+		err = open_portmap(m, f);
+	if (!err)
 		err = open_sockets(m, f);
 	if (err)
 		return err;
@@ -769,6 +789,7 @@ static void serve(struct netmode *m)
 	stock_set(m->stock, m->store->peer, m->store->n_peers, now_ns);
 	hp_node_start(m->node, device_port(m->device), hp_clock_wall_s(),
 		      now_ns);
+	portmap_start(m->portmap, device_port(m->device));
 	if (m->cfg->all)
 		hp_node_want_all(m->node, now_ns);
 }
@@ -782,6 +803,7 @@ static void end(struct netmode *m)
 		device_stop(m->device);
 	if (m->node)
 		hp_node_bye(m->node, hp_clock_now());
+	portmap_free(m->portmap);
 	stock_free(m->stock);
 	hp_resolver_free(m->resolver);
 	underlay_free(m->underlay);
