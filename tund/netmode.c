@@ -42,7 +42,7 @@
 /* What a store that failed (disk full) waits for the next try. */
 #define STORE_RETRY_NS (10 * HP_S)
 /* New addresses of peers are collected so long, and at the end. */
-#define CACHE_NS (60 * HP_S)
+#define CACHE_NS (10 * HP_S)
 
 /* Two seconds for the kernel to clear away a dead daemon. */
 #define OUTLIVE_TRIES 40
@@ -650,6 +650,19 @@ static void open_beacon(struct netmode *m)
 		log_fault(m->log, &f);
 }
 
+static void load_cache(struct netmode *m)
+{
+	struct hp_fault f;
+	uint16_t port;
+
+	if (hp_store_load_cache(m->store, m->node, &port, &f))
+		log_fault(m->log, &f);
+	/* Taken meanwhile: the one we have will do. */
+	else if (port && !m->store->iface.listen_port &&
+		 device_set_port(m->device, port, NULL))
+		return;
+}
+
 static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 {
 	const struct hp_store *s = m->store;
@@ -686,8 +699,7 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 	if (err)
 		return hp_fault_set(f, err, "", "cannot make the node: %s",
 				    hp_err_name(err));
-	if (hp_store_load_cache(s, m->node, f))
-		log_fault(m->log, f);
+	load_cache(m);
 	return underlay_new(m->loop, m->rtnl, m->node, on_network_changed, m,
 			    &m->underlay, f);
 }

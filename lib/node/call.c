@@ -50,11 +50,22 @@ static uint64_t nonce(struct hp_node *n)
 	return c->nonce[0];
 }
 
+/* What a past run of a peer said to us is not to be taken for what this one
+ * says: its answers die with their nonces. Exchanges that others have under way
+ * are asked for again.
+ */
+void hp_calls_renew(struct hp_node *n)
+{
+	n->calls.nonce[0] = n->calls.nonce[1] = 0;
+}
+
 static bool is_ours(const struct hp_node *n, uint64_t echo)
 {
 	const struct calls *c = &n->calls;
 	uint64_t age_ns = hp_time_since(n->now_ns, c->nonce_ns);
 
+	if (!echo)
+		return false;
 	if (echo == c->nonce[0])
 		return age_ns < NONCE_NS + NONCE_LATE_NS;
 	return echo == c->nonce[1] && age_ns < NONCE_LATE_NS;

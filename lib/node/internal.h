@@ -326,6 +326,8 @@ void hp_calls_lans(struct hp_node *n, const struct hp_ifrules *rules);
 void hp_calls_soon(struct hp_node *n);
 void hp_calls_again(struct hp_node *n);
 void hp_calls_tick(struct hp_node *n);
+/* A peer was found to have restarted. */
+void hp_calls_renew(struct hp_node *n);
 /* @p is looked for: it is called from now on, until it is reached. */
 void hp_call_begin(struct peer *p);
 void hp_call_tick(struct peer *p);

@@ -40,7 +40,7 @@ struct hp_wg;
 #define HP_BEACON_PORT 8890
 /* Peers whose addresses are kept on disk, and the bytes that takes at most. */
 #define HP_NODE_CACHED 256
-#define HP_NODE_CACHE_MAX (40 + 3 + HP_NODE_CACHED * (16 + 1 + 6 * 19))
+#define HP_NODE_CACHE_MAX (40 + 5 + HP_NODE_CACHED * (16 + 1 + 6 * 19))
 
 /**
  * struct hp_node_lan - A LAN that this host is on
@@ -288,11 +288,12 @@ uint64_t hp_node_deadline(const struct hp_node *n);
 /* Where peers were reached, sealed, for the disk; the bytes written. */
 size_t hp_node_cache_get(const struct hp_node *n,
 			 uint8_t out[HP_NODE_CACHE_MAX]);
-/* Takes that back, before hp_node_start(). HP_ERR_SHORT, HP_ERR_FORMAT,
+/* Takes that back, before hp_node_start(). @port: ours then, worth having again;
+ * 0: not known. HP_ERR_SHORT, HP_ERR_FORMAT,
  * HP_ERR_AUTH (altered, or of another node), HP_ERR_VERSION: nothing is taken.
  */
 enum hp_err hp_node_cache_set(struct hp_node *n, const uint8_t *buf,
-			      size_t len) HP_MUST_CHECK;
+			      size_t len, uint16_t *port) HP_MUST_CHECK;
 
 /* Parts that the shell needs: the FIB for data threads, stock peers. */
 struct hp_wg *hp_node_wg(struct hp_node *n);

@@ -189,12 +189,13 @@ enum hp_err hp_store_save_cert(const struct hp_store *s,
 			       const struct hp_cert *cert, struct hp_fault *f)
 	HP_MUST_CHECK;
 
-/* Where peers were reached: into the node, before it starts, and from it. A
- * damaged file is HP_ERR_FORMAT, HP_ERR_AUTH or the like with @f filled, and
+/* Where peers were reached: into the node, before it starts, and from it;
+ * @port: the one it had, 0: not known. A damaged file is HP_ERR_FORMAT, HP_ERR_AUTH or the like with @f filled, and
  * is to be passed over; none is HP_OK.
  */
 enum hp_err hp_store_load_cache(const struct hp_store *s, struct hp_node *n,
-				struct hp_fault *f) HP_MUST_CHECK;
+				uint16_t *port, struct hp_fault *f)
+	HP_MUST_CHECK;
 enum hp_err hp_store_save_cache(const struct hp_store *s,
 				const struct hp_node *n, struct hp_fault *f)
 	HP_MUST_CHECK;
