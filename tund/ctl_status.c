@@ -65,6 +65,28 @@ static const char *server_word(enum hp_server_state s)
 	return "unknown";
 }
 
+static const char *over_word(enum hp_transport over)
+{
+	switch (over) {
+	case HP_OVER_UDP:
+		return "udp";
+	case HP_OVER_TCP:
+		return "tcp";
+	case HP_OVER_TLS:
+		return "tls";
+	}
+	return "unknown";
+}
+
+/* Why a server does not serve us. */
+static const char *server_cause(const struct hp_node_server_info *s)
+{
+	if (s->refused)
+		return hp_err_name(s->refused);
+	return s->state != HP_SERVER_REGISTERED && s->stream[0] ? s->stream :
+								  NULL;
+}
+
 json_t *ctl_server_json(const struct hp_node_server_info *s)
 {
 	json_t *seen = json_array();
@@ -73,14 +95,14 @@ json_t *ctl_server_json(const struct hp_node_server_info *s)
 		json_array_append_new(seen, ctl_addr_json(&s->seen4));
 	if (s->seen6.family != HP_AF_NONE)
 		json_array_append_new(seen, ctl_addr_json(&s->seen6));
-	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:s?}",
-			 "server", s->name,
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:s?}",
+			 "server", s->name, "over", over_word(s->over),
 			 "state", server_word(s->state),
 			 "address", ctl_addr_json(&s->addr),
 			 "seen", seen,
 			 "mapping", hp_mapping_text(s->mapping),
 			 "rtt_ms", ms_json(s->rtt_ns),
-			 "cause", s->refused ? hp_err_name(s->refused) : NULL);
+			 "cause", server_cause(s));
 }
 
 static json_t *path_json(const struct hp_node_peer_info *p)

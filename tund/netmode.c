@@ -26,6 +26,7 @@
 #include "rtnl.h"
 #include "sandbox.h"
 #include "stock.h"
+#include "stream.h"
 #include "sys/clock.h"
 #include "sys/cpu.h"
 #include "sys/loop.h"
@@ -69,6 +70,7 @@ struct netmode {
 	struct hp_resolver *resolver;
 	struct stock *stock;
 	struct portmap *portmap;
+	struct streams *streams;
 	struct ctl *ctl;
 	struct wgsock *sock;
 	unsigned int pending;
@@ -87,7 +89,9 @@ static void node_send(void *ctx, const struct hp_path *path, int ttl,
 {
 	struct netmode *m = ctx;
 
-	if (device_send(m->device, path, ttl, buf, len) != HP_OK)
+	if (hp_path_is_stream(path))
+		(void)streams_send(m->streams, path, buf, len);
+	else if (device_send(m->device, path, ttl, buf, len) != HP_OK)
 		hp_node_send_failed(m->node, path, errno,
 				    hp_loop_now(m->loop));
 }
@@ -188,6 +192,13 @@ static void node_lans(void *ctx, const struct hp_node_lan *lan, size_t n)
 	beacon_follow(m->beacon, lan, n);
 }
 
+static void node_stream(void *ctx, unsigned int server, bool on)
+{
+	struct netmode *m = ctx;
+
+	streams_want(m->streams, server, on);
+}
+
 static const struct hp_node_ops node_ops = {
 	.send = node_send,
 	.deliver = node_deliver,
@@ -197,6 +208,7 @@ static const struct hp_node_ops node_ops = {
 	.close = node_close,
 	.rebind = node_rebind,
 	.lans = node_lans,
+	.stream = node_stream,
 };
 
 static uint64_t node_deadline(void *ctx)
@@ -247,6 +259,14 @@ static void on_notice(void *ctx, const struct hp_notice *n, uint64_t now_ns)
 	hp_node_notice(m->node, n, now_ns);
 }
 
+static void on_stream(void *ctx, const struct hp_path *to, const uint8_t *buf,
+		      size_t len)
+{
+	struct netmode *m = ctx;
+
+	(void)streams_send(m->streams, to, buf, len);
+}
+
 static void on_failed(void *ctx, const struct hp_path *path, int sys_errno,
 		      uint64_t now_ns)
 {
@@ -268,6 +288,7 @@ static const struct device_ops device_ops = {
 	.datagram = on_datagram,
 	.inner = on_inner,
 	.notice = on_notice,
+	.stream = on_stream,
 	.failed = on_failed,
 	.gone = on_gone,
 };
@@ -373,8 +394,10 @@ static void on_resolved(void *ctx, unsigned int id,
 	if (error)
 		log_warn(m->log, "rendezvous %s: %s",
 			 m->store->net.server[id].host, error);
-	else
-		hp_node_set_server(m->node, id, addr4, addr6, now_ns);
+	if (error)
+		return;
+	streams_set_addr(m->streams, id, addr4, addr6, now_ns);
+	hp_node_set_server(m->node, id, addr4, addr6, now_ns);
 }
 
 static void on_network_changed(void *ctx, uint64_t now_ns)
@@ -385,6 +408,7 @@ static void on_network_changed(void *ctx, uint64_t now_ns)
 	for (i = 0; i < m->store->net.n_servers; i++)
 		hp_resolver_again(m->resolver, i, now_ns);
 	portmap_start(m->portmap, device_port(m->device));
+	streams_changed(m->streams, now_ns);
 }
 
 /* ---- people ask ---------------------------------------------------------- */
@@ -690,8 +714,10 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 		err = hp_store_judge(s, &cfg.judge, f);
 	if (err)
 		return err;
-	for (i = 0; i < cfg.n_servers; i++)
+	for (i = 0; i < cfg.n_servers; i++) {
 		hp_server_text(&s->net.server[i], cfg.servers[i].name);
+		cfg.servers[i].over = s->net.server[i].over;
+	}
 	open_beacon(m);
 	if (!m->beacon)
 		cfg.ops.lans = NULL;
@@ -702,6 +728,22 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 	load_cache(m);
 	return underlay_new(m->loop, m->rtnl, m->node, on_network_changed, m,
 			    &m->underlay, f);
+}
+
+static enum hp_err open_streams(struct netmode *m, struct hp_fault *f)
+{
+	const struct streams_cfg cfg = {
+		.loop = m->loop,
+		.log = m->log,
+		.device = m->device,
+		.node = m->node,
+		.server = m->store->net.server,
+		.n_servers = m->store->net.n_servers,
+		.pin = m->store->iface.pin,
+		.n_pins = m->store->iface.n_pins,
+	};
+
+	return streams_new(&cfg, &m->streams, f);
 }
 
 static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
@@ -779,6 +821,8 @@ static enum hp_err begin(struct netmode *m, struct hp_fault *f)
 	if (!err)
 		err = open_node(m, f);
 	if (!err)
+		err = open_streams(m, f);
+	if (!err)
 		err = open_names(m, f);
 	if (!err)
 		err = open_portmap(m, f);
@@ -818,6 +862,7 @@ static void end(struct netmode *m)
 	portmap_free(m->portmap);
 	stock_free(m->stock);
 	hp_resolver_free(m->resolver);
+	streams_free(m->streams);
 	underlay_free(m->underlay);
 	beacon_free(m->beacon);
 	hp_node_free(m->node);

@@ -77,6 +77,7 @@ enum hp_peer_state {
 const char *hp_server_state_text(enum hp_server_state s);
 const char *hp_peer_state_text(enum hp_peer_state s);
 const char *hp_mapping_text(enum hp_mapping m);
+const char *hp_transport_text(enum hp_transport t);
 
 enum hp_node_event_kind {
 	HP_NODE_SERVER,		/* a server's state or what it sees changed */
@@ -133,8 +134,13 @@ struct hp_node_event {
  * @lans:      beacons go to these LANs from now on: listen there for those of
  *             others, at hp_beacon_group(), for hp_node_beacon(). May be
  *             called within hp_node_set_interfaces(). NULL: no beacons
+ * @stream:    keeps a TCP or TLS connection to that server open, or closes it
+ *             (@on); how it fares is told by hp_node_stream(), not from within
+ *             this call. What is sent by a path whose socket is HP_SOCK_STREAM
+ *             plus the server's number goes there
  *
- * Those from open on may be NULL: methods that need more sockets are off then.
+ * Those from open on may be NULL: methods that need more sockets are off then,
+ * and servers are spoken to by UDP alone.
  */
 struct hp_node_ops {
 	void (*send)(void *ctx, const struct hp_path *path, int ttl,
@@ -146,11 +152,15 @@ struct hp_node_ops {
 	void (*close)(void *ctx, uint32_t sock);
 	enum hp_err (*rebind)(void *ctx, uint16_t *port);
 	void (*lans)(void *ctx, const struct hp_node_lan *lan, size_t n);
+	void (*stream)(void *ctx, unsigned int server, bool on);
 };
 
-/* A rendezvous server: what the user wrote, and what it resolved to. */
+/* A rendezvous server: what the user wrote, and what it resolved to. @over: UDP:
+ * first, and a stream where that is not answered; else nothing but a stream.
+ */
 struct hp_node_server {
 	char name[HP_SERVER_TEXT]; /* "s.example.net:8888", for people */
+	enum hp_transport over;
 	struct hp_addr addr4;	/* HP_AF_NONE: none */
 	struct hp_addr addr6;
 };
@@ -235,6 +245,14 @@ void hp_node_set_server(struct hp_node *n, unsigned int server,
 			const struct hp_addr *addr4,
 			const struct hp_addr *addr6, uint64_t now_ns);
 
+/**
+ * hp_node_stream() - How the stream to a server fares
+ * @over: what carries it; HP_OVER_UDP: there is none (any more)
+ * @why:  why there is none, for people (copied); NULL: nothing is wrong
+ */
+void hp_node_stream(struct hp_node *n, unsigned int server,
+		    enum hp_transport over, const char *why, uint64_t now_ns);
+
 /* Connect to one peer, by name, or to every member that shows up; and keep it
  * so. HP_ERR_FORMAT: not a name; HP_ERR_EXISTS: our own name; HP_ERR_FULL.
  */
@@ -312,6 +330,8 @@ enum hp_err hp_node_set_revoked(struct hp_node *n, const uint8_t *list,
  * @seen4/6: how we are seen from there (HP_AF_NONE: not known)
  * @mapping: what two of its ports tell of our NAT
  * @rtt_ns:  last round trip, 0 when unknown
+ * @over:    what carries its datagrams now
+ * @stream:  why there is no stream although one is needed; "": no reason known
  */
 struct hp_node_server_info {
 	const char *name;
@@ -322,6 +342,8 @@ struct hp_node_server_info {
 	struct hp_addr seen6;
 	enum hp_mapping mapping;
 	uint64_t rtt_ns;
+	enum hp_transport over;
+	const char *stream;
 };
 
 /**

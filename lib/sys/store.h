@@ -35,6 +35,7 @@
 #include "member/judge.h"
 #include "member/network.h"
 #include "sys/disk.h"
+#include "sys/tls.h"
 #include "wg/aead.h"
 
 #define HP_STORE_MTU 1408
@@ -83,6 +84,8 @@ struct hp_iface {
 	enum hp_aead_engine engine;
 	struct hp_ifpatterns interfaces;
 	struct hp_ifpatterns exclude;
+	struct hp_tls_pin pin[HP_TLS_PINS_MAX]; /* keys of TLS servers */
+	unsigned int n_pins;
 	char owner[HP_STORE_USER];
 	char group[HP_STORE_USER];
 };

@@ -65,6 +65,16 @@ SETTER(rendezvous)
 	return HP_OK;
 }
 
+SETTER(rendezvous_key)
+{
+	struct hp_iface *i = &((struct reading *)ctx)->store->iface;
+
+	if (i->n_pins == HP_TLS_PINS_MAX)
+		return hp_fault_set(f, HP_ERR_FULL, "delete those of old keys",
+				    "more than %d keys", HP_TLS_PINS_MAX);
+	return hp_tls_pin_parse(v, &i->pin[i->n_pins++], f);
+}
+
 SETTER(node_name)
 {
 	struct reading *r = ctx;
@@ -369,6 +379,7 @@ static const struct hp_conf_key network_keys[] = {
 	{ .name = "Name", .set = network_name, .need = true },
 	{ .name = "Id", .set = network_id, .need = true },
 	{ .name = "Rendezvous", .set = rendezvous, .many = true, .need = true },
+	{ .name = "RendezvousKey", .set = rendezvous_key, .many = true },
 };
 
 static const struct hp_conf_key interface_keys[] = {

@@ -83,7 +83,7 @@ static void network_put(struct host *h, const char *name, bool alice)
 	struct hp_member self = { .serial = 1,
 				  .overlay = { { 10, 9, 0, 1 }, 24 } };
 	struct hp_members m = { .member = &self, .n = 1 };
-	struct hp_server server = { "s.example.net", 8888 };
+	struct hp_server server = { .host = "s.example.net", .port = 8888 };
 	struct hp_store s;
 
 	strcpy(self.name, "alice");

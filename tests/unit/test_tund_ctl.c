@@ -117,7 +117,7 @@ static void node_tick(void *ctx, uint64_t now_ns)
 
 static void make_node(struct world *w)
 {
-	static const struct hp_server server = { "s.test", 8888 };
+	static const struct hp_server server = { .host = "s.test", .port = 8888 };
 	struct hp_overlay overlay = { { 10, 9, 0, 1 }, 24 };
 	struct hp_node_config cfg = {
 		.net = &w->net,
