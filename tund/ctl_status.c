@@ -11,6 +11,7 @@
 #include "member/judge.h"
 #include "sys/conf.h"
 #include "sys/portmap.h"
+#include "sys/store.h"
 #include "wg/device.h"
 
 static json_t *ms_json(uint64_t ns)
@@ -223,20 +224,42 @@ static json_t *self_json(const struct ctl_cfg *cfg)
 			 "version", cfg->version);
 }
 
+/* Its own addresses among the AllowedIPs. */
+static void stock_addrs(const struct hp_stock_peer *stock,
+			struct hp_node_peer_info *p)
+{
+	for (unsigned int i = 0; i < stock->n_allowed; i++) {
+		const struct hp_prefix *a = &stock->allowed[i];
+		struct hp_addr *to = a->family == HP_AF_4 ? &p->addr4
+							  : &p->addr6;
+
+		if (a->bits == (a->family == HP_AF_4 ? 32 : 128) &&
+		    to->family == HP_AF_NONE)
+			*to = hp_addr_of((enum hp_family)a->family, a->ip, 0);
+	}
+}
+
 /* A WireGuard peer that is configured by hand: the engine proper has none of
  * it, so that it is as direct as its last handshake is fresh.
  */
 static json_t *stock_json(const struct ctl_cfg *cfg, struct hp_wg_peer *peer,
 			  uint64_t now_ns)
 {
+	const struct hp_public *key = hp_wg_peer_public(peer);
+	const struct hp_stock_peer *stock = cfg->stock(cfg->ctx, key, NULL);
 	struct hp_wg_peer_info wg;
 	struct hp_node_peer_info p = { .name = "", .wanted = true };
 	struct ctl_facts facts = { 0 };
+	json_t *doc;
 
 	cfg->facts(cfg->ctx, &facts);
 	hp_wg_peer_info(peer, now_ns, &wg);
 	hp_secret_wipe(&wg.psk);
-	p.key = *hp_wg_peer_public(peer);
+	p.key = *key;
+	if (stock) {
+		p.name = stock->name;
+		stock_addrs(stock, &p);
+	}
 	p.state = wg.usable ? HP_PEER_DIRECT : HP_PEER_IDLE;
 	if (wg.usable)
 		p.path = wg.path;
@@ -245,7 +268,9 @@ static json_t *stock_json(const struct ctl_cfg *cfg, struct hp_wg_peer *peer,
 	p.rx_bytes = wg.rx_bytes;
 	p.tx_bytes = wg.tx_bytes;
 	p.mtu = facts.mtu;
-	return ctl_peer_json(&p, now_ns);
+	doc = ctl_peer_json(&p, now_ns);
+	json_object_set_new(doc, "stock", json_true());
+	return doc;
 }
 
 /* The port that the gateway opened for us, or why there is none. */

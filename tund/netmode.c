@@ -33,6 +33,7 @@
 #include "sys/resolve.h"
 #include "sys/rng.h"
 #include "sys/store.h"
+#include "sys/store_peers.h"
 #include "uapi.h"
 #include "underlay.h"
 #include "wg/device.h"
@@ -409,6 +410,7 @@ static void on_network_changed(void *ctx, uint64_t now_ns)
 		hp_resolver_again(m->resolver, i, now_ns);
 	portmap_start(m->portmap, device_port(m->device));
 	streams_changed(m->streams, now_ns);
+	stock_network_changed(m->stock, now_ns);
 }
 
 /* ---- people ask ---------------------------------------------------------- */
@@ -533,6 +535,17 @@ static void on_facts(void *ctx, struct ctl_facts *out)
 		.started_ns = m->started_ns,
 		.portmap = portmap_info(m->portmap),
 	};
+}
+
+static const struct hp_stock_peer *on_stock(void *ctx,
+					    const struct hp_public *key,
+					    const char *name)
+{
+	struct netmode *m = ctx;
+	char text[HP_KEY_TEXT];
+
+	return hp_store_peer_find(m->store,
+				  key ? hp_public_text(key, text) : name);
 }
 
 static void on_signal(void *ctx, int signo, uint64_t now_ns)
@@ -754,6 +767,8 @@ static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
 		.rtnl = m->rtnl,
 		.wg = hp_node_wg(m->node),
 		.index = device_index(m->device),
+		.subnet4 = hp_overlay_subnet(&m->store->id.cert.grant.overlay),
+		.subnet6 = hp_overlay_subnet6(&m->store->net.id),
 	};
 	enum hp_err err;
 	unsigned int i;
@@ -797,6 +812,7 @@ static enum hp_err open_sockets(struct netmode *m, struct hp_fault *f)
 		.reload = on_reload,
 		.stop = on_stop,
 		.facts = on_facts,
+		.stock = on_stock,
 	};
 	enum hp_err err = ctl_new(&cfg, &m->ctl, f);
 

@@ -92,6 +92,7 @@ struct hp_iface {
 
 /* A stock WireGuard peer: a [Peer] section. */
 struct hp_stock_peer {
+	char name[HP_NAME_TEXT]; /* "": it has none */
 	struct hp_public key;
 	bool has_psk;
 	struct hp_secret psk;
@@ -264,14 +265,14 @@ struct hp_member *hp_members_find(const struct hp_members *m,
 uint32_t hp_members_serial(const struct hp_members *m);
 /**
  * hp_members_free_address() - The lowest address nobody has
- * @self: an address of the subnet
+ * @s: the network, its stock peers, and this host's address
  *
  * Addresses of revoked members are free again.
  *
  * Return: HP_OK; HP_ERR_FULL.
  */
 enum hp_err hp_members_free_address(const struct hp_members *m,
-				    const struct hp_overlay *self,
+				    const struct hp_store *s,
 				    struct hp_overlay *out) HP_MUST_CHECK;
 
 #endif
