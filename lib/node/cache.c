@@ -46,7 +46,7 @@ void hp_cache_good(struct peer *p, const struct hp_path *path)
 	struct hp_node *n = p->node;
 
 	if (path->channel || path->remote.scope ||
-	    (p->n_homes && hp_addr_eq(&p->homes[0], &path->remote)))
+	    (p->home_s && hp_addr_eq(&p->homes[0], &path->remote)))
 		return;
 	put_at(p, 0, &path->remote);
 	p->home_s = hp_node_wall(n);

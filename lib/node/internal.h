@@ -151,7 +151,7 @@ struct peer {
 	struct hp_pace answers;		/* how often we tell of ours */
 	struct hp_addr homes[HP_HOMES];	/* the last good one first */
 	unsigned int n_homes;
-	uint64_t home_s;		/* when that changed; UTC */
+	uint64_t home_s;		/* when that was; UTC, 0: not in this run */
 	unsigned int calls;		/* calls to these without success */
 	uint64_t call_ns;		/* the next one */
 	struct hp_pace carried;		/* what was passed on for it */

@@ -248,6 +248,7 @@ static void node_saw(void *ctx, const struct hp_node_event *ev)
 
 	x->gained += ev->kind == HP_NODE_CERT;
 	x->enrolled += ev->kind == HP_NODE_ENROLLED;
+	x->cached += ev->kind == HP_NODE_CACHE;
 	if (ev->kind == HP_NODE_INTRUDER) {
 		x->intruders++;
 		x->intruder = ev->err;

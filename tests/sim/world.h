@@ -54,6 +54,7 @@ struct sim_world_node {
 	struct sim_stream from[WORLD_NODES];
 	unsigned int gained;	/* HP_NODE_CERT events */
 	unsigned int enrolled;
+	unsigned int cached;	/* HP_NODE_CACHE events */
 	unsigned int intruders;
 	enum hp_err intruder;	/* of the last one */
 	unsigned int sent;	/* datagrams put on the wire */
