@@ -19,6 +19,8 @@ enum hp_punch_fault hp_punch_fault_of(int sys_errno)
 	case ENETDOWN:
 	case EAFNOSUPPORT:
 		return HP_PUNCH_UNREACHABLE;
+	case EMSGSIZE:
+		return HP_PUNCH_TOO_LONG;
 	default:
 		return HP_PUNCH_LOCAL;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The inside of struct hp_punch, shared by punch.c, which runs the machine,
- * upkeep.c, which watches the path in use, round.c, which sends for them, and
- * info.c, which tells about it. For no one else.
+ * upkeep.c, which watches the path in use, measure.c, which finds its MTU,
+ * round.c, which sends for them, and info.c, which tells about it. For no one
+ * else.
  */
 #ifndef HP_PUNCH_MACHINE_H
 #define HP_PUNCH_MACHINE_H
@@ -13,6 +14,7 @@
 
 #include "punch/guess.h"
 #include "punch/path.h"
+#include "punch/pmtu.h"
 #include "punch/probe.h"
 #include "punch/punch.h"
 #include "punch/volley.h"
@@ -62,6 +64,8 @@ struct hp_check {
  * @txid:         of the last request
  * @ping_txid:    of the last ping, 0: it was answered; @ping_ns: when it left
  * @pong_ns:      its round trip; @pongs: how many were answered
+ * @longest:    datagram that anybody will want to send; 0: nothing is measured
+ * @measured:   the path that @pmtu is about
  * @stranger_ns, @silent_ns: when those events were last raised, 0: never
  */
 struct hp_punch {
@@ -115,6 +119,10 @@ struct hp_punch {
 	struct hp_budget *budget;
 	struct hp_guess guess;
 
+	uint32_t longest;
+	struct hp_pmtu pmtu;
+	struct hp_path measured;
+
 	uint64_t tx;
 	uint64_t tx_bytes;
 	uint64_t rx;
@@ -141,7 +149,7 @@ static inline bool hp_punch_left(const struct hp_punch *p, size_t i)
 void hp_punch_set_state(struct hp_punch *p, enum hp_punch_state state,
 			uint64_t now_ns);
 
-/* Completes @m, seals it and sends it. */
+/* Completes @m, seals it and sends it; if it is padded, whole or not at all. */
 void hp_punch_send(struct hp_punch *p, const struct hp_path *path, int ttl,
 		   struct hp_probe *m);
 /* Sends a request over @t, if it leads anywhere: a NOMINATE, when we control
@@ -167,6 +175,10 @@ void hp_check_passed(struct hp_punch *p);
 void hp_upkeep_lose(struct hp_punch *p, uint64_t now_ns);
 void hp_upkeep_run(struct hp_punch *p, uint64_t now_ns);
 uint64_t hp_upkeep_due(const struct hp_punch *p);
+
+/* measure.c: how long may datagrams be on the path in use? */
+void hp_measure_run(struct hp_punch *p, uint64_t now_ns);
+uint64_t hp_measure_due(const struct hp_punch *p);
 
 /* Begins a round of @n_full volleys, and tells the peer over the relay.
  * @introduced: the peer's round begins at this moment, too.

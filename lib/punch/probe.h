@@ -25,7 +25,7 @@
 #define HP_PROBE_HEAD (HP_WIRE_HEAD + HP_PUNCH_TAG_LEN)
 /* A probe without padding, as responses always are; and the longest. */
 #define HP_PROBE_MIN (HP_PROBE_HEAD + HP_BOX_OVERHEAD + HP_PROBE_BODY)
-#define HP_PROBE_MAX 1500
+#define HP_PROBE_MAX HP_PUNCH_LONGEST
 
 /* On the wire; never renumber. */
 enum hp_probe_kind {

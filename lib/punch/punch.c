@@ -57,6 +57,8 @@
  * still come, from elsewhere: a request from a new source that says IN_USE. The
  * controlling side nominates that path as soon as it is valid.
  *
+ * Length of datagrams: pmtu.h, on the path in use.
+ *
  * Budgets. Requests: 24 at once, 100/s, 44 a round. Responses: one for each
  * fresh authentic request, 50 at once, 200/s, never longer than the request.
  * New sources: 12 at once, one in 2 s. Two NATs that map by destination and
@@ -286,6 +288,10 @@ static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
 
 	if (!t && hp_guess_answered(p, from, m, now_ns))
 		return HP_OK;
+	if (t && hp_pmtu_answered(&p->pmtu, m->txid, now_ns)) {
+		note_heard(p, t, now_ns);
+		return HP_OK;
+	}
 	if (!t || hp_track_answered(t, m->txid, now_ns)) {
 		p->drops[HP_PUNCH_DROP_STRAY]++;
 		return HP_ERR_STATE;
@@ -368,6 +374,8 @@ static void forget(struct hp_punch *p)
 	p->check.on = false;
 	p->look = false;
 	p->waiting_ns = 0;
+	hp_pmtu_stop(&p->pmtu);
+	p->measured = (struct hp_path){ 0 };
 }
 
 /* Returns how many of the candidates are new. */
@@ -529,7 +537,7 @@ void hp_punch_error(struct hp_punch *p, const struct hp_path *path,
 	(void)now_ns;
 	if (!t)
 		return;
-	t->errors++;
+	t->errors += fault != HP_PUNCH_TOO_LONG;
 	switch (fault) {
 	case HP_PUNCH_DENIED:
 		t->denied++;
@@ -538,6 +546,8 @@ void hp_punch_error(struct hp_punch *p, const struct hp_path *path,
 	case HP_PUNCH_LOCAL:
 		t->skip = !t->valid;
 		break;
+	case HP_PUNCH_TOO_LONG:
+		return; /* a fact about one datagram, not about the path */
 	case HP_PUNCH_REFUSED:
 		/* The peer's NAT may say so until the peer opens it. */
 		break;
@@ -560,6 +570,7 @@ void hp_punch_tick(struct hp_punch *p, uint64_t now_ns)
 	if (now_ns >= p->retry_ns)
 		hp_round_start(p, HP_VOLLEY_RETRY, false, now_ns);
 	hp_guess_tick(p, now_ns);
+	hp_measure_run(p, now_ns);
 }
 
 uint64_t hp_punch_deadline(const struct hp_punch *p)
@@ -572,6 +583,7 @@ uint64_t hp_punch_deadline(const struct hp_punch *p)
 		return 0;
 	due = hp_time_min(hp_round_deadline(p), p->retry_ns);
 	due = hp_time_min(due, hp_guess_deadline(p));
+	due = hp_time_min(due, hp_measure_due(p));
 	return hp_time_min(due, hp_upkeep_due(p));
 }
 
@@ -592,6 +604,7 @@ struct hp_punch *hp_punch_new(const struct hp_punch_config *cfg)
 	p->answers = (struct hp_pace){ .every_ns = HP_S / 200, .burst = 50 };
 	p->learning = (struct hp_pace){ .every_ns = 2 * HP_S, .burst = 12 };
 	p->budget = cfg->budget;
+	p->longest = p->ops.send_whole ? cfg->longest : 0;
 	hp_guess_init(&p->guess);
 	hp_probe_keys_init(&p->keys, &cfg->key, &cfg->own, &cfg->peer);
 	forget(p);

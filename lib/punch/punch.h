@@ -29,6 +29,8 @@ struct hp_punch;
 #define HP_PUNCH_TAG_AT 4
 /* Paths that are remembered: announced, learned from probes, and the relay. */
 #define HP_PUNCH_PATHS 24
+/* The longest datagram that is measured. */
+#define HP_PUNCH_LONGEST 9100
 /* Hops of the opening volley unless the configuration says otherwise. */
 #define HP_PUNCH_LOW_TTL 4
 
@@ -98,6 +100,7 @@ enum hp_punch_fault {
 	HP_PUNCH_DENIED,	/* our own firewall (EPERM, EACCES) */
 	HP_PUNCH_UNREACHABLE,	/* no route (EHOSTUNREACH, ENETUNREACH ...) */
 	HP_PUNCH_LOCAL,		/* our address is gone, or any other error */
+	HP_PUNCH_TOO_LONG,	/* for the interface (EMSGSIZE) */
 };
 
 /* Sorts an errno value. */
@@ -107,6 +110,8 @@ enum hp_punch_fault hp_punch_fault_of(int sys_errno);
  * struct hp_punch_ops - What the machine asks of its owner
  * @send:      put a probe on @path. @ttl 0: the system's default. A path with
  *             a channel needs the relay header in front. @buf is borrowed.
+ * @send_whole: the same for one that must not be cut into fragments on its way;
+ *             NULL: the length of datagrams is not measured
  * @nominated: packets to the peer take @direct (borrowed for the call) from
  *             now on, or, when NULL, the relay: at first they do, without a
  *             call. Called only on a change.
@@ -125,6 +130,8 @@ enum hp_punch_fault hp_punch_fault_of(int sys_errno);
 struct hp_punch_ops {
 	void (*send)(void *ctx, const struct hp_path *path, int ttl,
 		     const uint8_t *buf, size_t len);
+	void (*send_whole)(void *ctx, const struct hp_path *path,
+			   const uint8_t *buf, size_t len);
 	void (*nominated)(void *ctx, const struct hp_path *direct);
 	void (*both)(void *ctx, bool on);
 	void (*event)(void *ctx, enum hp_punch_event ev);
@@ -143,6 +150,8 @@ struct hp_punch_ops {
  * @low_ttl: hops of the opening volley, 0: HP_PUNCH_LOW_TTL
  * @methods: enum hp_method, those that may be used; 0: all
  * @budget:  of all machines of the node, which outlives them; NULL: no guessing
+ * @longest: datagram that anybody will want to send, up to HP_PUNCH_LONGEST;
+ *           0: nothing is measured
  */
 struct hp_punch_config {
 	struct hp_rng rng;
@@ -153,6 +162,7 @@ struct hp_punch_config {
 	unsigned int low_ttl;
 	uint32_t methods;
 	struct hp_budget *budget;
+	uint32_t longest;
 	struct hp_punch_ops ops;
 	void *ctx;
 };
@@ -258,6 +268,12 @@ void hp_punch_error(struct hp_punch *p, const struct hp_path *path,
 /* What @sample asked for: @f holds for IPv4, as of now. */
 void hp_punch_sampled(struct hp_punch *p, const struct hp_nat_facts *f,
 		      uint64_t now_ns);
+
+/* The longest datagram that passes the path in use without being cut into
+ * fragments, the header of a relay not counted; 0: not known (yet). Of news
+ * there is none but after a tick or a probe.
+ */
+uint32_t hp_punch_size(const struct hp_punch *p);
 
 void hp_punch_tick(struct hp_punch *p, uint64_t now_ns);
 uint64_t hp_punch_deadline(const struct hp_punch *p);

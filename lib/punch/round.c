@@ -34,7 +34,10 @@ void hp_punch_send(struct hp_punch *p, const struct hp_path *path, int ttl,
 	len = hp_probe_seal(&p->keys, &p->rng, m, buf);
 	p->tx++;
 	p->tx_bytes += len;
-	p->ops.send(p->ctx, path, ttl, buf, len);
+	if (m->pad)
+		p->ops.send_whole(p->ctx, path, buf, len);
+	else
+		p->ops.send(p->ctx, path, ttl, buf, len);
 }
 
 bool hp_punch_request(struct hp_punch *p, struct hp_track *t, int ttl,

@@ -427,7 +427,10 @@ static struct hp_punch *machine(struct wire_node *n)
 		.own = n->public,
 		.peer = w->node[!n->id].public,
 		.epoch = n->epoch,
-		.ops = { on_send, on_nominated, on_both, on_event },
+		.ops = { .send = on_send,
+			 .nominated = on_nominated,
+			 .both = on_both,
+			 .event = on_event },
 		.ctx = n,
 	};
 

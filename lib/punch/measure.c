@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Finding out how long datagrams may be on the path in use: probes for what
+ * pmtu.c wants to know. Each side measures what it sends; answers are short.
+ */
+#include "punch/machine.h"
+
+static const struct hp_path *to_measure(const struct hp_punch *p)
+{
+	const struct hp_track *t = p->paths.track[p->use];
+
+	return p->longest && t->valid && hp_path_set(&t->path) ? &t->path :
+								 NULL;
+}
+
+static void probe(struct hp_punch *p, struct hp_pmtu_rung *r)
+{
+	struct hp_probe m = { .kind = HP_PROBE_REQUEST,
+			      .pad = r->size - HP_PROBE_MIN };
+
+	m.txid = hp_rng_u64(&p->rng) | 1;
+	r->txid = m.txid;
+	hp_punch_send(p, &p->measured, 0, &m);
+}
+
+void hp_measure_run(struct hp_punch *p, uint64_t now_ns)
+{
+	const struct hp_path *path = to_measure(p);
+	unsigned int n;
+
+	if (path && !hp_path_eq(path, &p->measured)) {
+		p->measured = *path;
+		hp_pmtu_start(&p->pmtu, HP_PROBE_MIN, p->longest, now_ns);
+	}
+	if (!path)
+		return;
+	n = hp_pmtu_tick(&p->pmtu, hp_punch_used(p)->srtt_ns, p->traffic_ns,
+			 now_ns);
+	for (unsigned int i = 0; i < n; i++)
+		probe(p, &p->pmtu.rung[i]);
+}
+
+uint64_t hp_measure_due(const struct hp_punch *p)
+{
+	const struct hp_path *path = to_measure(p);
+
+	if (!path)
+		return HP_NEVER;
+	return hp_path_eq(path, &p->measured) ?
+		       hp_pmtu_deadline(&p->pmtu, p->traffic_ns) : 0;
+}
+
+uint32_t hp_punch_size(const struct hp_punch *p)
+{
+	const struct hp_path *path = to_measure(p);
+
+	return path && hp_path_eq(path, &p->measured) ? p->pmtu.size : 0;
+}

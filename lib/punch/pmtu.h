@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How long datagrams may be on one path: packetization layer path MTU discovery
+ * (RFC 8899), pure: time and answers in, the sizes of probes out. Sizes are
+ * bytes of UDP payload, without the header of a relay. Theory: pmtu.c.
+ */
+#ifndef HP_PUNCH_PMTU_H
+#define HP_PUNCH_PMTU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* BASE_PLPMTU, RFC 8899 5.1.2 */
+#define HP_PMTU_BASE 1200
+/* Probes that may be under way at once. */
+#define HP_PMTU_RUNGS 8
+
+/* RFC 8899, 5.2 */
+enum hp_pmtu_state {
+	HP_PMTU_DISABLED,	/* no path, or nothing to measure */
+	HP_PMTU_BASE_STATE,	/* what passes is not known, or in doubt */
+	HP_PMTU_SEARCHING,	/* the base passes; how much more does? */
+	HP_PMTU_COMPLETE,	/* known; verified under traffic */
+	HP_PMTU_ERROR,		/* not even the base passes */
+};
+
+/* A probe under way. */
+struct hp_pmtu_rung {
+	uint32_t size;
+	uint64_t txid;
+	bool answered;
+};
+
+/**
+ * struct hp_pmtu - The search on one path; zeroed: disabled
+ * @min:     passes, since the path works at all: the shortest probe
+ * @max:     nobody needs more
+ * @size:    the longest that passes, as found last; 0: not found yet
+ * @good:    the longest that passed in this search, 0: none yet
+ * @bad:     the shortest known not to pass, @max + 1: none is
+ * @suspect: the shortest that was lost, 0: none
+ * @lost:    probes of that size or longer which were, while shorter ones passed
+ * @settled: the search has ended
+ * @begun:   the first probe, which is of @max, has been sent
+ * @silent:  rounds in a row in which nothing was answered
+ * @rung:    @n_rungs probes under way, longest first
+ * @due_ns:  when the round ends, or the next begins
+ * @checked_ns: when @size was last seen to pass
+ * @raise_ns: when to search anew for more
+ */
+struct hp_pmtu {
+	enum hp_pmtu_state state;
+	uint32_t min;
+	uint32_t max;
+	uint32_t size;
+	uint32_t good;
+	uint32_t bad;
+	uint32_t suspect;
+	unsigned int lost;
+	bool settled;
+	bool begun;
+	unsigned int silent;
+	struct hp_pmtu_rung rung[HP_PMTU_RUNGS];
+	unsigned int n_rungs;
+	uint64_t due_ns;
+	uint64_t checked_ns;
+	uint64_t raise_ns;
+};
+
+/* Begins on a path that carries @min bytes, for one of which nothing is known
+ * yet. With @max <= @min there is nothing to measure.
+ */
+void hp_pmtu_start(struct hp_pmtu *m, uint32_t min, uint32_t max,
+		   uint64_t now_ns);
+void hp_pmtu_stop(struct hp_pmtu *m);
+/**
+ * hp_pmtu_tick() - Do what is due
+ * @srtt_ns:    round trip of the path, 0: unknown
+ * @traffic_ns: when data was last sent over it
+ *
+ * Return: how many of @m->rung the caller shall send now, in their order,
+ *         giving each its @txid, other than 0.
+ */
+unsigned int hp_pmtu_tick(struct hp_pmtu *m, uint64_t srtt_ns,
+			  uint64_t traffic_ns, uint64_t now_ns);
+/* A response came; false: not to a probe of this search. */
+bool hp_pmtu_answered(struct hp_pmtu *m, uint64_t txid, uint64_t now_ns);
+uint64_t hp_pmtu_deadline(const struct hp_pmtu *m, uint64_t traffic_ns);
+
+/* A word for each; never NULL. */
+const char *hp_pmtu_state_text(enum hp_pmtu_state state);
+
+#endif
