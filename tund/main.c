@@ -2,7 +2,6 @@
 /* hptund: the options, and which of its two ways of running they mean. */
 #include <getopt.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,8 +212,6 @@ int main(int argc, char **argv)
 	struct hp_fault fault = { 0 };
 	struct log log = { 0 };
 
-	/* A connection that ended shows it by an error. */
-	signal(SIGPIPE, SIG_IGN);
 	if (!run(&o, &log, &fault))
 		return 0;
 	log_fault(&log, &fault);

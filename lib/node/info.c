@@ -57,19 +57,6 @@ const char *hp_mapping_text(enum hp_mapping m)
 	return "unknown";
 }
 
-const char *hp_transport_text(enum hp_transport t)
-{
-	switch (t) {
-	case HP_OVER_UDP:
-		return "UDP";
-	case HP_OVER_TCP:
-		return "TCP";
-	case HP_OVER_TLS:
-		return "TLS";
-	}
-	return "unknown";
-}
-
 struct hp_wg *hp_node_wg(struct hp_node *n)
 {
 	return n->wg;
@@ -126,8 +113,6 @@ void hp_node_server_get(const struct hp_node *n, unsigned int i,
 		.seen6 = s->seen[1][0],
 		.mapping = hp_server_mapping(n, s),
 		.rtt_ns = s->rtt_ns,
-		.over = s->by_stream ? s->stream : HP_OVER_UDP,
-		.stream = s->stream_why,
 	};
 }
 
@@ -246,7 +231,7 @@ static void peer_info(const struct peer *p, uint64_t now_ns,
 		.connect_ns = p->connect_ns,
 		.session_ns = p->session_ns,
 		.direct_ns = p->direct_ns,
-		.mtu = n->cfg.mtu,
+		.mtu = p->mtu ? p->mtu : n->cfg.mtu,
 		.n_candidates = p->n_candidates,
 	};
 	if (p->known) {

@@ -39,9 +39,6 @@
 /* Addresses that are remembered of a peer. */
 #define HP_HOMES 6
 
-/* Room for why there is no stream. */
-#define STREAM_WHY 160
-
 struct half;
 
 /* One rendezvous server. */
@@ -55,15 +52,6 @@ struct server {
 	struct hp_addr addr;		/* the one in use */
 	struct hp_addr seen[2][2];	/* [IPv4, IPv6][server port] */
 	uint64_t rtt_ns;
-
-	/* stream.c */
-	bool stream_only;
-	bool stream_asked;		/* of the shell */
-	enum hp_transport stream;	/* HP_OVER_UDP: there is none */
-	bool by_stream;			/* packets take it */
-	bool reply_udp;			/* what is sent now answers, or tries, UDP */
-	uint64_t udp_ns;		/* when UDP is tried again */
-	char stream_why[STREAM_WHY];
 };
 
 /**
@@ -123,6 +111,7 @@ struct peer {
 	struct hp_path direct;		/* nominated */
 	struct hp_path doubt;		/* was, and fell silent */
 	bool both;			/* packets take the relay as well */
+	uint32_t mtu;			/* inner, of the path; 0: the device's */
 	bool session;			/* a handshake since the introduction */
 	bool silent;			/* the relay answers nothing */
 	bool offline;			/* no server knows its slot */
@@ -151,7 +140,7 @@ struct peer {
 	struct hp_pace answers;		/* how often we tell of ours */
 	struct hp_addr homes[HP_HOMES];	/* the last good one first */
 	unsigned int n_homes;
-	uint64_t home_s;		/* when that was; UTC, 0: not in this run */
+	uint64_t home_s;		/* when that changed; UTC */
 	unsigned int calls;		/* calls to these without success */
 	uint64_t call_ns;		/* the next one */
 	struct hp_pace carried;		/* what was passed on for it */
@@ -338,8 +327,6 @@ void hp_calls_lans(struct hp_node *n, const struct hp_ifrules *rules);
 void hp_calls_soon(struct hp_node *n);
 void hp_calls_again(struct hp_node *n);
 void hp_calls_tick(struct hp_node *n);
-/* A peer was found to have restarted. */
-void hp_calls_renew(struct hp_node *n);
 /* @p is looked for: it is called from now on, until it is reached. */
 void hp_call_begin(struct peer *p);
 void hp_call_tick(struct peer *p);
@@ -362,25 +349,6 @@ void hp_mesh_carried(struct peer *via, const struct hp_note *note);
 void hp_cache_good(struct peer *p, const struct hp_path *path);
 void hp_cache_told(struct peer *p, const struct hp_candidate *cand,
 		   size_t count);
-
-/* stream.c: whether a server is spoken to by UDP or by a stream. */
-void hp_stream_init(struct server *s, enum hp_transport over);
-/* Asks for the stream of a server that has no other way. */
-void hp_stream_start(struct server *s);
-/* The socket that packets for the server take now. */
-uint32_t hp_stream_sock(const struct server *s);
-/* The server fell silent, or is registered with. */
-void hp_stream_lost(struct server *s);
-void hp_stream_registered(struct server *s);
-/* May @buf go to @dst, and by which socket? */
-bool hp_stream_pass(const struct server *s, const struct hp_addr *dst,
-		    const uint8_t *buf, size_t len, uint32_t *sock);
-/* A datagram of a server; HP_ERR_TYPE: not of this one. */
-enum hp_err hp_stream_rx(struct server *s, const struct hp_path *from,
-			 const uint8_t *buf, size_t len);
-/* Try UDP again soon: the network changed. */
-void hp_stream_changed(struct server *s);
-void hp_stream_tick(struct server *s);
 
 /* suite.c */
 /* What our record says of ciphers. */
@@ -473,6 +441,14 @@ void hp_relay_met(struct peer *p, unsigned int server,
 void hp_relay_timed(struct peer *p, unsigned int server, uint64_t rtt_ns);
 /* The relay in use answers nothing: takes another one, if it can. */
 void hp_relay_failed(struct peer *p);
+
+/* mtu.c: tells the data path how long packets may be on the path in use. */
+void hp_mtu_update(struct peer *p);
+/* The longest datagram that is worth measuring; 0: none is. */
+uint32_t hp_mtu_longest(const struct hp_node *n);
+/* Sends a probe of the path machine of the peer @ctx whole, or not at all. */
+void hp_mtu_probe(void *ctx, const struct hp_path *path, const uint8_t *buf,
+		  size_t len);
 
 /* notes.c */
 void hp_note_send(struct peer *p, const struct hp_path *path,

@@ -140,6 +140,7 @@ static void keys_drop(struct peer *p)
 	p->doubt = (struct hp_path){ 0 };
 	memset(p->relays, 0, sizeof(p->relays));
 	p->both = false;
+	p->mtu = 0;
 	p->watch_ns = HP_NEVER;
 	p->note_ns = HP_NEVER;
 }
@@ -286,6 +287,7 @@ static void punch_event(void *ctx, enum hp_punch_event ev)
 
 static const struct hp_punch_ops punch_ops = {
 	.send = punch_send,
+	.send_whole = hp_mtu_probe,
 	.nominated = punch_nominated,
 	.both = punch_both,
 	.event = punch_event,
@@ -336,6 +338,7 @@ static struct hp_punch *keys_punch(struct peer *p)
 		.low_ttl = n->cfg.low_ttl,
 		.methods = n->cfg.methods,
 		.budget = &n->sample.budget,
+		.longest = hp_mtu_longest(n),
 		.ops = punch_ops,
 		.ctx = p,
 	};
@@ -519,8 +522,6 @@ static bool intro_fresh(const struct peer *p, const struct hp_record *rec)
 static void take_record(struct peer *p, const struct hp_record *rec)
 {
 	if (rec->epoch != p->epoch) {
-		if (p->epoch)
-			hp_calls_renew(p->node);
 		p->old_epoch = p->epoch;
 		p->epoch = rec->epoch;
 		p->epoch_ns = p->node->now_ns;
@@ -776,7 +777,7 @@ void hp_peer_update(struct peer *p)
 	uint64_t due = hp_time_min(p->retry_ns, p->note_ns);
 
 	due = hp_time_min(due, p->call_ns);
-
+	hp_mtu_update(p);
 	due = p->relay_gone ? n->now_ns :
 			      hp_time_min(due, p->watch_ns);
 	if (p->punch)

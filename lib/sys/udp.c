@@ -18,6 +18,9 @@
 #define BUFFER_LEN (4 << 20)
 /* How often a free port of one family may turn out taken in the other. */
 #define PORT_TRIES 32
+/* RFC 8200, 5 */
+#define IP6_MTU_MIN 1280
+
 socklen_t hp_addr_to_sockaddr(const struct hp_addr *a,
 			      struct sockaddr_storage *out)
 {
@@ -74,7 +77,8 @@ static void set_buffers(int fd)
 }
 
 /* The fragments of a datagram too long for its path still arrive, as they do
- * with WireGuard's own module: a tunnel must not go silent over a small MTU.
+ * with WireGuard's own module: a tunnel must not go silent over a small MTU,
+ * while it is measured or where nobody measures it. What is measured fits.
  */
 static int set_options(int fd, int family, uint32_t mark)
 {
@@ -323,4 +327,46 @@ enum hp_err hp_udp_send(const struct hp_udp *u, const struct hp_path *path,
 			return HP_OK;
 	}
 	return errno == EAGAIN || errno == ENOBUFS ? HP_ERR_AGAIN : HP_ERR_IO;
+}
+
+/* The option holds for the socket: for one datagram it is set and taken back,
+ * since that has to come from the same port as all others.
+ */
+static enum hp_err send_with(const struct hp_udp *u, const struct hp_path *path,
+			     const int option[4], const void *buf, size_t len)
+{
+	int fd = fd_for(u, path), saved;
+	enum hp_err err;
+
+	if (fd >= 0 && set_int(fd, option[0], option[1], option[2]) < 0)
+		return HP_ERR_IO;
+	err = hp_udp_send(u, path, 0, buf, len);
+	saved = errno;
+	if (fd >= 0)
+		(void)set_int(fd, option[0], option[1], option[3]);
+	errno = saved;
+	return err;
+}
+
+enum hp_err hp_udp_send_whole(const struct hp_udp *u,
+			      const struct hp_path *path, const void *buf,
+			      size_t len)
+{
+	static const int v4[] = { IPPROTO_IP, IP_MTU_DISCOVER,
+				  IP_PMTUDISC_PROBE, IP_PMTUDISC_DONT };
+	static const int v6[] = { IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+				  IPV6_PMTUDISC_PROBE, IPV6_PMTUDISC_DONT };
+
+	return send_with(u, path, path->remote.family == HP_AF_4 ? v4 : v6,
+			 buf, len);
+}
+
+enum hp_err hp_udp_send_cut(const struct hp_udp *u, const struct hp_path *path,
+			    const void *buf, size_t len)
+{
+	static const int v6[] = { IPPROTO_IPV6, IPV6_MTU, IP6_MTU_MIN, 0 };
+
+	if (path->remote.family == HP_AF_4)
+		return hp_udp_send(u, path, 0, buf, len);
+	return send_with(u, path, v6, buf, len);
 }

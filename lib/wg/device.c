@@ -210,6 +210,7 @@ static enum hp_err err_of(enum hp_drop reason)
 	case HP_DROP_LIMIT:
 		return HP_ERR_LIMIT;
 	case HP_DROP_QUEUE:
+	case HP_DROP_TOO_BIG:
 		return HP_ERR_FULL;
 	case HP_DROP_NOMEM:
 		return HP_ERR_NOMEM;

@@ -190,6 +190,10 @@ enum hp_err hp_wg_peer_set_path(struct hp_wg_peer *peer,
  */
 enum hp_err hp_wg_peer_set_also(struct hp_wg_peer *peer,
 				const struct hp_path *also) HP_MUST_CHECK;
+/* How long inner packets may be on the path; 0: whatever the device gives fits,
+ * or it is not known. At first 0.
+ */
+void hp_wg_peer_set_mtu(struct hp_wg_peer *peer, uint32_t mtu);
 /* Does the path follow the source of authentic packets? At first: yes. */
 void hp_wg_peer_set_roaming(struct hp_wg_peer *peer, bool on);
 /* For a peer that is known to do the same: handshake messages that get no

@@ -44,6 +44,8 @@ const char *hp_drop_name(enum hp_drop reason)
 		return "out of memory";
 	case HP_DROP_QUEUE:
 		return "queue too long";
+	case HP_DROP_TOO_BIG:
+		return "too big for the path";
 	case HP_DROP_N:
 		break;
 	}

@@ -40,6 +40,7 @@ enum hp_drop {
 	HP_DROP_STAGED,		/* waited for a session that did not come */
 	HP_DROP_NOMEM,
 	HP_DROP_QUEUE,		/* told its flow that the queue is too long */
+	HP_DROP_TOO_BIG,	/* for the path: its sender was told */
 	HP_DROP_N,
 };
 
@@ -89,6 +90,7 @@ struct hp_fib_peer {
 	struct hp_route_owner owner;
 	uint32_t id;
 	struct hp_path also;	/* for the next tx; control thread */
+	_Atomic uint32_t mtu;	/* inner, of the path; 0: whatever comes fits */
 	atomic_bool roam;	/* a new source of packets is to be reported */
 	_Atomic(struct hp_fib_tx *) tx;	/* never NULL */
 	struct hp_stamps stamps;

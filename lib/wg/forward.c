@@ -8,6 +8,7 @@
 #include "base/datagram.h"
 #include "base/heap.h"
 #include "wg/session.h"
+#include "wg/toobig.h"
 #include "wg/wire.h"
 
 /* What an IP header says, as far as forwarding needs it. */
@@ -180,6 +181,27 @@ static struct hp_session *session_of(struct hp_fib_tx *tx)
 	return atomic_load_explicit(&tx->session, memory_order_acquire);
 }
 
+/* A SYN that fits is made to promise segments that do. */
+static bool is_too_big(struct hp_fib_peer *peer, const struct hp_pkt *p,
+		       struct hp_forward_out *out)
+{
+	uint32_t mtu = atomic_load_explicit(&peer->mtu, memory_order_relaxed);
+
+	if (!mtu)
+		return false;
+	if (p->len <= mtu) {
+		hp_mss_clamp(p->data, p->len, mtu);
+		return false;
+	}
+	if (p->data[0] >> 4 == 6 && p->len <= HP_IP6_MTU_MIN) {
+		out->cut = true;
+		return false;
+	}
+	out->verdict = HP_VERDICT_TOO_BIG;
+	out->mtu = mtu;
+	return true;
+}
+
 /* First half for one packet; true when @op and @slot wait for the engine. */
 static bool seal_begin(struct hp_forward *f, struct hp_fib_peer *peer,
 		       struct hp_pkt *p, struct hp_forward_out *out,
@@ -189,11 +211,12 @@ static bool seal_begin(struct hp_forward *f, struct hp_fib_peer *peer,
 	struct hp_fib_tx *tx = atomic_load_explicit(&peer->tx,
 						    memory_order_acquire);
 	struct hp_session *s = session_of(tx);
-	uint32_t mtu = atomic_load_explicit(&f->fib->mtu,
-					    memory_order_relaxed);
+	uint32_t mtu = atomic_load_explicit(&peer->mtu, memory_order_relaxed);
 	uint32_t text_len = p->len;
 	enum hp_err err = HP_ERR_KEY;
 
+	if (!mtu)
+		mtu = atomic_load_explicit(&f->fib->mtu, memory_order_relaxed);
 	out->peer = peer->id;
 	if (s && hp_path_set(&tx->path))
 		err = hp_session_seal(s, p, pad_of(p->len, mtu), now_ns, op);
@@ -249,8 +272,9 @@ static struct hp_fib_peer *route_out(struct hp_forward *f,
 	return peer_of(owner);
 }
 
-void hp_forward_seal(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
-		     struct hp_forward_out *outs, uint64_t now_ns)
+/* @whole: what is too long for its path is left to the caller. */
+static void seal(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
+		 struct hp_forward_out *outs, bool whole, uint64_t now_ns)
 {
 	struct hp_fib_peer *peer;
 	size_t m = 0;
@@ -260,6 +284,8 @@ void hp_forward_seal(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
 	begin_call(f);
 	for (size_t i = 0; i < n; i++) {
 		peer = route_out(f, &pkts[i], &outs[i]);
+		if (peer && whole && is_too_big(peer, &pkts[i], &outs[i]))
+			continue;
 		if (peer && seal_begin(f, peer, &pkts[i], &outs[i], now_ns,
 				       &f->ops[m], &f->slots[m]))
 			f->slots[m++].at = (uint32_t)i;
@@ -274,10 +300,16 @@ void hp_forward_seal(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
 	}
 }
 
+void hp_forward_seal(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
+		     struct hp_forward_out *outs, uint64_t now_ns)
+{
+	seal(f, pkts, n, outs, false, now_ns);
+}
+
 void hp_forward_out(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
 		    struct hp_forward_out *outs, uint64_t now_ns)
 {
-	hp_forward_seal(f, pkts, n, outs, now_ns);
+	seal(f, pkts, n, outs, true, now_ns);
 	for (size_t i = 0; i < n; i++) {
 		if (outs[i].verdict != HP_VERDICT_SEND ||
 		    !outs[i].path->channel ||
@@ -405,6 +437,7 @@ static void open_end(struct hp_forward *f, struct hp_pkt *p,
 {
 	struct hp_session *s = slot->session;
 	enum hp_err err = hp_session_opened(s, p, op);
+	uint32_t mtu;
 
 	if (err) {
 		in->reason = drop_of(err);
@@ -418,8 +451,12 @@ static void open_end(struct hp_forward *f, struct hp_pkt *p,
 	}
 	data_first(f, s->peer, &s->peer->stamps.rx_data_first_ns, now_ns);
 	in->reason = check_inner(f, s->peer, p);
-	if (!in->reason)
-		in->verdict = HP_VERDICT_DELIVER;
+	if (in->reason)
+		return;
+	in->verdict = HP_VERDICT_DELIVER;
+	mtu = atomic_load_explicit(&s->peer->mtu, memory_order_relaxed);
+	if (mtu)
+		hp_mss_clamp(p->data, p->len, mtu);
 }
 
 void hp_forward_in(struct hp_forward *f, struct hp_pkt *pkts,

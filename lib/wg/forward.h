@@ -8,6 +8,7 @@
 #ifndef HP_WG_FORWARD_H
 #define HP_WG_FORWARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,8 @@ enum hp_verdict {
 	HP_VERDICT_DELIVER,	/* write it to the TUN device */
 	HP_VERDICT_NOTHING,	/* a keepalive: done */
 	HP_VERDICT_CONTROL,	/* for the control thread; unchanged */
+	HP_VERDICT_TOO_BIG,	/* for its path; unchanged: fragment it, or tell
+				 * its sender (wg/toobig.h) */
 };
 
 /**
@@ -55,6 +58,9 @@ enum hp_verdict {
  * @path:    for SEND; valid until the thread's next quiescent point
  * @also:    for SEND: put a copy on the wire over this one, too, after the
  *           packet itself, by hp_forward_copy(); or NULL
+ * @mtu:     for TOO_BIG: what would fit
+ * @cut:     for SEND: it is longer than the path carries, but as short as IPv6
+ *           lets packets be: the datagram has to travel in fragments
  */
 struct hp_forward_out {
 	enum hp_verdict verdict;
@@ -62,6 +68,8 @@ struct hp_forward_out {
 	uint32_t peer;
 	const struct hp_path *path;
 	const struct hp_path *also;
+	uint32_t mtu;
+	bool cut;
 };
 
 /**
@@ -144,7 +152,7 @@ void hp_forward_in(struct hp_forward *f, struct hp_pkt *pkts,
 		   const struct hp_path *from, size_t n,
 		   struct hp_forward_in *ins, uint64_t now_ns);
 
-/* For lib/wg: hp_forward_out() without relay headers. */
+/* For lib/wg: hp_forward_out() without relay headers, and whatever fits. */
 void hp_forward_seal(struct hp_forward *f, struct hp_pkt *pkts, size_t n,
 		     struct hp_forward_out *outs, uint64_t now_ns);
 /* For lib/wg: seals one packet for a known peer, without relay header; an

@@ -332,6 +332,11 @@ void hp_wg_peer_set_roaming(struct hp_wg_peer *peer, bool on)
 	atomic_store_explicit(&peer->fib->roam, on, memory_order_relaxed);
 }
 
+void hp_wg_peer_set_mtu(struct hp_wg_peer *peer, uint32_t mtu)
+{
+	atomic_store_explicit(&peer->fib->mtu, mtu, memory_order_relaxed);
+}
+
 /* ---- peers of an interface ---------------------------------------------- */
 
 static void peer_free(struct hp_wg_peer *peer)
