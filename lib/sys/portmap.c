@@ -653,6 +653,7 @@ void hp_portmap_start(struct hp_portmap *p, uint16_t port, unsigned int skip)
 	p->port = port;
 	p->skip = skip;
 	p->start = true;
+	p->info.busy = true;
 }
 
 void hp_portmap_get(const struct hp_portmap *p, struct hp_portmap_info *out)

@@ -20,7 +20,7 @@ struct hp_portmap;
 
 /**
  * struct hp_portmap_info - How it stands
- * @busy:     the gateway is being asked for the first time
+ * @busy:     the gateway is being asked for the first time, or anew
  * @gateway:  HP_AF_NONE: the host has none
  * @external: of the lease; HP_AF_NONE: there is none
  * @protocol, @until_ns: of the lease

@@ -152,3 +152,18 @@ case_symmetric_nats_and_one_mapping() {
 	both_reach alice bob
 	of bob alice .path.remote | grep -q "^$PUBLIC.11:$(ask alice .port)$"
 }
+
+# netcheck asks by all protocols, and leaves nothing open.
+case_netcheck_tells() {
+	one_gateway enable_natpmp=yes enable_upnp=yes
+	on alice timeout 60 setpriv --reuid 65534 --regid 65534 --clear-groups \
+		hptun netcheck --rendezvous s.example.net --json \
+		>"$LAB_DIR/facts"
+	jq .gateway "$LAB_DIR/facts"
+	[ "$(jq -r '.gateway | [.address, (.pcp, .nat_pmp, .upnp
+		| .state, .external, .verdict)] | join(" ")' "$LAB_DIR/facts")" = \
+	"192.168.11.1$(printf " granted $PUBLIC.11 announced%.0s" 1 2 3)" ]
+	none_opened nat_a || fail "still open: $(opened nat_a)"
+	on alice hptun netcheck --rendezvous s.example.net |
+		grep -A 3 '^gateway'
+}

@@ -2,6 +2,7 @@
 /*
  * hptun netcheck in parts: netcheck.c the command line, netcheck_run.c the
  * sockets and the loop, netcheck_meet.c whether servers serve us,
+ * netcheck_gateway.c whether the gateway opens ports,
  * netcheck_show.c what is printed.
  */
 #ifndef TOOLS_HPTUN_NETCHECK_H
@@ -15,6 +16,8 @@
 #include "meet/client.h"
 #include "member/network.h"
 #include "node/netcheck.h"
+#include "sys/portmap.h"
+#include "sys/udp.h"
 
 /* Subnets inside the tunnel of the network that is meant. */
 #define NETCHECK_OVERLAYS 2
@@ -42,6 +45,7 @@ struct netcheck_service {
  * @overlay: @n_overlay subnets inside our tunnel
  * @forbidden: this host itself forbade to send (EPERM)
  * @interfaces, @exclude: as configured
+ * @gateway: how it answers who wants a port opened
  * @addr:    @n_addrs addresses of this host (owned)
  */
 struct netcheck_report {
@@ -59,6 +63,7 @@ struct netcheck_report {
 	struct hp_ifpatterns exclude;
 	struct hp_ifaddr *addr;
 	size_t n_addrs;
+	struct hp_portmap_info gateway;
 	struct hp_netcheck_facts facts;
 };
 
@@ -71,6 +76,27 @@ enum hp_err netcheck_run(struct netcheck_report *r, int *signo,
 /* Fills @r->service once the facts are there: 3 s at most. */
 enum hp_err netcheck_meet(struct netcheck_report *r, struct hp_fault *f)
 	HP_MUST_CHECK;
+
+/**
+ * struct netcheck_gateway - The gateway is asked beside all else
+ * @udp: a port that is opened for a moment; not one that is measured with
+ */
+struct netcheck_gateway {
+	struct hp_udp udp;
+	struct hp_portmap *map;
+	struct hp_portmap_info *info;
+};
+
+/* Begins to ask; @info is filled from then on. Zero @g, and close its socket,
+ * before; end with netcheck_gateway_end() in any case.
+ */
+enum hp_err netcheck_gateway_begin(struct netcheck_gateway *g,
+				   struct hp_loop *loop,
+				   struct hp_portmap_info *info,
+				   struct hp_fault *f) HP_MUST_CHECK;
+void netcheck_gateway_end(struct netcheck_gateway *g);
+void netcheck_gateway_print(const struct netcheck_report *r);
+json_t *netcheck_gateway_json(const struct netcheck_report *r);
 
 /* Did any server answer? */
 bool netcheck_udp_works(const struct netcheck_report *r);

@@ -41,6 +41,7 @@ struct run {
 	struct hp_resolver *resolver;
 	struct hp_udp_batch *batch;
 	struct sock sock[HP_NETCHECK_SOCKS];
+	struct netcheck_gateway gateway;
 	struct hp_rng rng;
 	uint64_t names_ns;
 	bool named[HP_SERVERS_MAX];
@@ -139,7 +140,7 @@ static uint64_t deadline(void *ctx)
 	if (run->check) {
 		next = hp_netcheck_deadline(run->check);
 		/* All is done: tick() ends the loop. */
-		return next == HP_NEVER ? 0 : next;
+		return next == HP_NEVER && !run->r->gateway.busy ? 0 : next;
 	}
 	return all_named(run) ? 0 : run->names_ns;
 }
@@ -176,7 +177,8 @@ static void tick(void *ctx, uint64_t now_ns)
 		begin_check(run);
 	if (run->check)
 		hp_netcheck_tick(run->check, now_ns);
-	if (run->no_memory || hp_netcheck_deadline(run->check) == HP_NEVER)
+	if (run->no_memory || (hp_netcheck_deadline(run->check) == HP_NEVER &&
+			       !run->r->gateway.busy))
 		hp_loop_stop(run->loop);
 }
 
@@ -228,6 +230,9 @@ static enum hp_err go(struct run *run, struct hp_fault *f)
 	if (!err)
 		err = watch_rest(run);
 	if (!err)
+		err = netcheck_gateway_begin(&run->gateway, run->loop,
+					     &run->r->gateway, f);
+	if (!err)
 		err = hp_loop_run(run->loop);
 	if (run->no_memory)
 		err = HP_ERR_NOMEM;
@@ -244,7 +249,8 @@ static enum hp_err go(struct run *run, struct hp_fault *f)
 enum hp_err netcheck_run(struct netcheck_report *r, int *signo,
 			 struct hp_fault *f)
 {
-	struct run run = { .r = r, .rng = hp_rng_system() };
+	struct run run = { .r = r, .rng = hp_rng_system(),
+			   .gateway = { .udp = HP_UDP_CLOSED } };
 	enum hp_err err;
 
 	for (unsigned int i = 0; i < HP_NETCHECK_SOCKS; i++)
@@ -257,6 +263,7 @@ enum hp_err netcheck_run(struct netcheck_report *r, int *signo,
 	run.batch = hp_udp_batch_new();
 	err = go(&run, f);
 	*signo = run.signo;
+	netcheck_gateway_end(&run.gateway);
 	hp_resolver_free(run.resolver);
 	for (unsigned int i = 0; i < HP_NETCHECK_SOCKS; i++)
 		hp_udp_close(&run.sock[i].udp);

@@ -274,6 +274,7 @@ void netcheck_print(const struct netcheck_report *r)
 		print_server(r, i);
 	for (unsigned int af = 0; af < 2; af++)
 		print_family(r, af);
+	netcheck_gateway_print(r);
 	putchar('\n');
 	print_addresses(r);
 	putchar('\n');
@@ -430,9 +431,9 @@ json_t *netcheck_json(const struct netcheck_report *r)
 
 	for (unsigned int i = 0; i < r->n_servers; i++)
 		json_array_append_new(servers, server_json(r, i));
-	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "udp",
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "udp",
 			 (int)netcheck_udp_works(r), "rendezvous", servers,
 			 "ipv4", family_json(r, 0), "ipv6", family_json(r, 1),
-			 "addresses", addresses_json(r), "expect",
-			 expect_json(r));
+			 "addresses", addresses_json(r), "gateway",
+			 netcheck_gateway_json(r), "expect", expect_json(r));
 }
