@@ -292,6 +292,21 @@ static void limits(const json_t *status, FILE *out)
 		count(g, "probes"), count(g, "probes_per_s_max"));
 }
 
+/* What came about without a server, when anything did. */
+static void without_server(const json_t *c, FILE *out)
+{
+	long long met = count(c, "introductions"), on = count(c, "passed_on");
+
+	if (!met && !on)
+		return;
+	fprintf(out, "no server   needed for %lld introduction%s", met,
+		met == 1 ? "" : "s");
+	if (on)
+		fprintf(out, "; %lld call%s passed on for others", on,
+			on == 1 ? "" : "s");
+	fputc('\n', out);
+}
+
 void view_status(const json_t *status, FILE *out)
 {
 	const json_t *servers = json_object_get(status, "rendezvous");
@@ -317,6 +332,7 @@ void view_status(const json_t *status, FILE *out)
 		view_server(s, out);
 		fputc('\n', out);
 	}
+	without_server(json_object_get(status, "without_server"), out);
 	mapped(json_object_get(status, "port_mapping"), out);
 	limits(status, out);
 	fputc('\n', out);

@@ -176,6 +176,17 @@ static json_t *budget_json(const struct hp_node *n, uint64_t now_ns)
 			 "waits", (json_int_t)g.refused);
 }
 
+/* What came about without a server. */
+static json_t *calls_json(const struct hp_node *n)
+{
+	struct hp_node_calls_info c;
+
+	hp_node_calls_get(n, &c);
+	return json_pack("{s:i, s:I, s:I}", "lans", (int)c.lans,
+			 "introductions", (json_int_t)c.met,
+			 "passed_on", (json_int_t)c.carried);
+}
+
 static json_t *self_json(const struct ctl_cfg *cfg)
 {
 	struct hp_addr a4 = hp_node_addr4(cfg->node);
@@ -293,6 +304,7 @@ json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 					     false));
 	json_object_set_new(status, "guessing",
 			    budget_json(cfg->node, now_ns));
+	json_object_set_new(status, "without_server", calls_json(cfg->node));
 	json_object_set_new(status, "port_mapping",
 			    portmap_json(cfg->node, facts.portmap, now_ns));
 	json_object_set_new(status, "rendezvous", servers);

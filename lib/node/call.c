@@ -355,6 +355,15 @@ void hp_calls_lans(struct hp_node *n, const struct hp_ifrules *rules)
 		n->cfg.ops.lans(n->cfg.ctx, c->lan, c->n_lans);
 }
 
+void hp_node_calls_get(const struct hp_node *n, struct hp_node_calls_info *out)
+{
+	*out = (struct hp_node_calls_info){
+		.lans = n->calls.n_lans,
+		.met = n->calls.met,
+		.carried = n->calls.carried,
+	};
+}
+
 void hp_node_beacon(struct hp_node *n, const struct hp_path *from,
 		    const uint8_t *buf, size_t len, uint64_t now_ns)
 {

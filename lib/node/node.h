@@ -420,6 +420,20 @@ uint32_t hp_node_methods(const struct hp_node *n);
 /* How our NAT behaves, as far as it showed: struct hp_nat_facts, IPv4. */
 void hp_node_nat_get(const struct hp_node *n, struct hp_nat_facts *out);
 
+/**
+ * struct hp_node_calls_info - What came about without a server
+ * @lans:    that beacons go to and are heard on
+ * @met:     introductions of ours
+ * @carried: calls that were passed on for other members
+ */
+struct hp_node_calls_info {
+	size_t lans;
+	uint64_t met;
+	uint64_t carried;
+};
+
+void hp_node_calls_get(const struct hp_node *n, struct hp_node_calls_info *out);
+
 unsigned int hp_node_server_count(const struct hp_node *n);
 void hp_node_server_get(const struct hp_node *n, unsigned int i,
 			struct hp_node_server_info *out);

@@ -364,6 +364,7 @@ static void store_gives_back_what_was_created(void **state)
 	assert_true(s->has_root && hp_secret_eq(&s->root, &h->w->root));
 	assert_int_equal(s->iface.mtu, 1408);
 	assert_true(s->iface.offload);
+	assert_true(s->iface.beacon);
 	assert_int_equal(s->iface.cipher, HP_CIPHER_AUTO);
 	assert_int_equal(s->iface.engine, HP_AEAD_AUTO);
 	assert_string_equal(s->iface.device, "hptun0");
@@ -488,6 +489,7 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 	} cases[] = {
 		{ "MTU = 1279\n", "conf:8:7:" },
 		{ "Offload = maybe\n", "conf:8:11:" },
+		{ "Beacon = maybe\n", "conf:8:10:" },
 		{ "Cipher = aes\n", "conf:8:10:" },
 		{ "Crypto = openssl\n", "conf:8:10:" },
 		{ "Device = a/b\n", "conf:8:10:" },
@@ -522,10 +524,11 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 		    !strstr(f.cause, cases[i].where) || !f.remedy[0])
 			fail_msg("%zu: %s", i, f.cause);
 	}
-	conf_put(h, "home", "Offload = no\nCipher = AES256GCM\n"
+	conf_put(h, "home", "Offload = no\nBeacon = no\nCipher = AES256GCM\n"
 			    "Crypto = libsodium\n");
 	assert_int_equal(hp_store_open(&h->dirs, "home", &s, &f), HP_OK);
 	assert_false(s->iface.offload);
+	assert_false(s->iface.beacon);
 	assert_int_equal(s->iface.cipher, HP_CIPHER_AES);
 	assert_int_equal(s->iface.engine, HP_AEAD_SODIUM);
 	hp_store_close(s);

@@ -182,11 +182,18 @@ static void relayed_peer_has_its_reason_beneath_the_table(void **state)
 
 static void status_tells_limits_only_where_there_are_any(void **state)
 {
-	char *text = words(view_status, "{\"guessing\":{\"probes\":0}}");
+	char *text = words(view_status, "{\"guessing\":{\"probes\":0},"
+			   "\"without_server\":{\"introductions\":0}}");
 
 	(void)state;
 	assert_null(strstr(text, "guessing"));
 	assert_null(strstr(text, "methods off"));
+	assert_null(strstr(text, "no server"));
+	free(text);
+	text = words(view_status, "{\"without_server\":{\"introductions\":1,"
+				  "\"passed_on\":3}}");
+	assert_non_null(strstr(text, "no server   needed for 1 introduction; "
+				     "3 calls passed on for others\n"));
 	free(text);
 	text = words(view_status,
 		     "{\"methods_off\":[\"relay\",\"ipv6\"],\"guessing\":{"
