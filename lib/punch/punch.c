@@ -240,6 +240,7 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 {
 	struct hp_track *t = hp_paths_find(&p->paths, from);
 	bool fresh = !t && !from->channel && hp_guess_owns(p, from->sock);
+	struct hp_track *said;
 	size_t i;
 
 	if (fresh && (hp_guess_finds(p, from) ||
@@ -249,23 +250,24 @@ static enum hp_err rx_request(struct hp_punch *p, const struct hp_path *from,
 	if (!t && !from->channel)
 		p->drops[HP_PUNCH_DROP_FULL]++;
 	/* Another channel than ours is a relay all the same. */
-	i = t ? index_of(p, t) : 0;
-	if (t) {
+	said = t ? t : from->channel ? hp_punch_relay(p) : NULL;
+	i = said ? index_of(p, said) : 0;
+	if (said)
+		note_peer_use(p, said, m);
+	if (t)
 		t->heard++;
-		note_peer_use(p, t, m);
-	}
 	note_heard(p, t, now_ns);
 	if (m->flags & HP_PROBE_PUNCH)
 		peer_punches(p, from->channel, now_ns);
-	if (m->kind == HP_PROBE_NOMINATE && (t || from->channel))
+	if (m->kind == HP_PROBE_NOMINATE && said)
 		follow(p, i, m->seq, now_ns);
 	hp_punch_respond(p, t, from, m->txid, now_ns);
 	if (t) {
 		trigger(p, t, now_ns);
 		if (fresh)
 			hp_guess_heard(p, from, now_ns);
-		agree(p, t, now_ns);
 	}
+	agree(p, said, now_ns);
 	return HP_OK;
 }
 

@@ -101,6 +101,7 @@ struct wire {
 	unsigned int relay_loss_pct;
 	bool cut[2];		/* nothing direct leaves node i */
 	bool no_relay;
+	bool two_relays;	/* each node has one of its own */
 	bool relay_dead;
 	enum hp_mapping told[2];
 	bool reintroduce;	/* when a node says that its path is lost */

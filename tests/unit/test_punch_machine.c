@@ -498,6 +498,32 @@ static void moved_peer_is_found_by_poke_and_introduction(void **state)
 	}
 }
 
+/* Who no longer hears says so over his relay, be it not the other's. */
+static void path_that_fails_one_way_is_left_by_both(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++) {
+		struct wire *w = wire_new(i);
+		unsigned int mute = i & 1;
+
+		w->swapped = i & 2;
+		w->two_relays = i & 4;
+		w->traffic = true;
+		wire_start(w);
+		assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
+		wire_run(w, w->now_ns + 5 * HP_S);
+		w->node[0].gap_ns = w->node[1].gap_ns = 0;
+		w->cut[mute] = true;
+		assert_true(wire_run_direct(w, false,
+					    w->now_ns + 1500 * HP_MS));
+		wire_run(w, w->now_ns + 5 * HP_S);
+		assert_true(w->node[!mute].gap_ns < 1500 * HP_MS);
+		assert_false(hp_path_set(&w->node[0].direct));
+		assert_false(hp_path_set(&w->node[1].direct));
+		wire_free(w);
+	}
+}
+
 static void lossy_path_loses_to_a_clean_relay_until_it_is_good(void **state)
 {
 	struct wire *w = wire_new(8);
@@ -1182,6 +1208,7 @@ int main(void)
 		cmocka_unit_test(flushed_nat_is_punched_again_in_time),
 		cmocka_unit_test(moved_peer_is_followed_where_filters_allow),
 		cmocka_unit_test(moved_peer_is_found_by_poke_and_introduction),
+		cmocka_unit_test(path_that_fails_one_way_is_left_by_both),
 		cmocka_unit_test(
 			lossy_path_loses_to_a_clean_relay_until_it_is_good),
 		cmocka_unit_test(restarted_peer_is_met_anew),
