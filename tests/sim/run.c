@@ -31,6 +31,8 @@ struct run {
 	 * the new address at once: how the server sees it says nothing then.
 	 */
 	bool misled[WORLD_NODES];
+	/* As the trace last told them. */
+	enum hp_peer_state told[WORLD_NODES][WORLD_NODES];
 };
 
 /* ---- pairs ------------------------------------------------------------- */
@@ -57,6 +59,20 @@ static const char *name(struct run *r, unsigned int i)
 	return sim_world_name(&r->w, node(r, i)->host);
 }
 
+static void tell_states(struct run *r)
+{
+	for (unsigned int i = 0; i < r->sc.n; i++)
+		for (unsigned int k = 0; k < r->sc.n; k++) {
+			enum hp_peer_state s = state_of(r, i, k);
+
+			if (i == k || r->told[i][k] == s)
+				continue;
+			r->told[i][k] = s;
+			watch_say(&r->watch, "---- %s: %s is %s", name(r, i),
+				  name(r, k), hp_peer_state_text(s));
+		}
+}
+
 /* Everybody talks to everybody for one step. */
 static void talk(struct run *r)
 {
@@ -68,6 +84,8 @@ static void talk(struct run *r)
 					WORLD_INNER_MIN +
 					hp_rng_below(sim_rng(r->w.sim), 600));
 	sim_world_run(&r->w, STEP);
+	if (r->watch.trace)
+		tell_states(r);
 }
 
 typedef bool pair_fn(struct run *r, unsigned int i, unsigned int k,
@@ -349,6 +367,7 @@ void run_seed(uint64_t seed, FILE *trace, struct run_result *out)
 	static struct run r;
 
 	memset(r.misled, 0, sizeof(r.misled));
+	memset(r.told, 0, sizeof(r.told));
 	scenario_draw(&r.sc, seed);
 	build(&r, seed, trace);
 	if (trace)
