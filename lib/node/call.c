@@ -245,7 +245,7 @@ static void introduce(struct hp_node *n, const struct caller *from,
 	/* It has our record, from the call that this one answers. */
 	p->told_ns = n->now_ns;
 	p->told_mapping = hp_node_mapping(n);
-	n->calls.met++;
+	n->calls.met += p->epoch != rec->epoch;
 	hp_peer_introduced(p, rec, &from->seen, &none, HP_SERVERS_MAX, NULL,
 			   false);
 }

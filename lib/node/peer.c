@@ -393,7 +393,9 @@ void hp_peer_want(struct peer *p)
 	if (p->state == HP_PEER_RELAYED || p->state == HP_PEER_DIRECT)
 		return;
 	p->connect_ns = p->node->now_ns;
-	p->session_ns = p->direct_ns = 0;
+	p->session_ns = 0;
+	/* On a LAN its own call may have been the first. */
+	p->direct_ns = hp_path_set(&p->direct) ? p->node->now_ns : 0;
 	hp_peer_connect(p);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What stands inside a seal: records, offers, notes, probes, as a member who
- * turned bad could write them. The input is sealed with the right key first, so
- * that it reaches the parsers; certificates and STUN messages go in bare.
+ * What stands inside a seal: records, offers, notes, probes, calls, as a member
+ * who turned bad could write them. The input is sealed with the right key first,
+ * so that it reaches the parsers; certificates and STUN messages go in bare.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -12,6 +12,7 @@
 #include "base/crypto.h"
 #include "base/datagram.h"
 #include "meet/stun.h"
+#include "member/call.h"
 #include "member/cert.h"
 #include "member/note.h"
 #include "member/record.h"
@@ -75,6 +76,27 @@ static void check_probe(const struct hp_secret *pair, const struct hp_rng *rng,
 		assert(m.seen.family == HP_AF_NONE || m.seen.port);
 }
 
+/* Cut or filled up with zeros to what a call is long. */
+static void check_call(const struct hp_network *net, const struct hp_rng *rng,
+		       const uint8_t *body, size_t len)
+{
+	uint8_t plain[HP_CALL_PLAIN] = { 0 };
+	uint8_t box[HP_CALL_LEN];
+	struct hp_secret key;
+	struct hp_record rec;
+	struct hp_call call;
+
+	memcpy(plain, body, len < sizeof(plain) ? len : sizeof(plain));
+	hp_derive(&net->secret, "hptun call v1", net->id.b, sizeof(net->id.b),
+		  &key);
+	hp_box_seal(&key, rng, NULL, 0, plain, sizeof(plain), box);
+	if (hp_call_open(net, box, sizeof(box), &call) != HP_OK)
+		return;
+	assert(call.nonce && call.blob_len <= sizeof(call.blob));
+	/* Nobody signed it. */
+	assert(hp_call_record(net, NULL, &call, &rec) != HP_OK);
+}
+
 static void check_bare(const uint8_t *data, size_t size)
 {
 	struct hp_rd r = hp_rd_of(data, size);
@@ -110,6 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_record(&net, &rng, data, size);
 	check_note(&secret, &rng, data, size);
 	check_probe(&secret, &rng, data, size);
+	check_call(&net, &rng, data, size);
 	check_bare(data, size);
 	return 0;
 }

@@ -42,3 +42,14 @@ case_one_lan_without_internet() {
 	ups bob
 	fast bob alice
 }
+
+case_one_lan_of_ipv6_alone() {
+	# shellcheck disable=SC2034
+	FAMILY=6
+	one_lan
+	meet alice bob
+	path alice bob lan
+	[ "$(of alice bob .path.family)" = 6 ]
+	fast alice bob
+	both_reach alice bob
+}
