@@ -9,6 +9,7 @@
 #include "ctl_client.h"
 #include "member/cert.h"
 #include "member/judge.h"
+#include "punch/nat.h"
 #include "sys/conf.h"
 #include "sys/portmap.h"
 #include "wg/device.h"
@@ -187,6 +188,27 @@ static json_t *calls_json(const struct hp_node *n)
 			 "passed_on", (json_int_t)c.carried);
 }
 
+static json_t *seconds_json(unsigned int s)
+{
+	return s ? json_integer(s) : json_null();
+}
+
+/* How the NAT in front of us behaves, as far as it is known by now. */
+static json_t *nat_json(const struct hp_node *n)
+{
+	struct hp_nat_facts f;
+
+	hp_node_nat_get(n, &f);
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}",
+			 "mapping", hp_nat_mapping_text(f.mapping),
+			 "allocation", hp_nat_ports_text(f.ports),
+			 "filtering", hp_nat_filtering_text(f.filtering),
+			 "hairpin", f.hairpin == HP_NAT_UNKNOWN ? json_null() :
+				    json_boolean(f.hairpin == HP_NAT_YES),
+			 "alive_s", seconds_json(f.alive_s),
+			 "dead_s", seconds_json(f.dead_s));
+}
+
 static json_t *self_json(const struct ctl_cfg *cfg)
 {
 	struct hp_addr a4 = hp_node_addr4(cfg->node);
@@ -302,6 +324,7 @@ json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 	json_object_set_new(status, "methods_off",
 			    ctl_methods_json(hp_node_methods(cfg->node),
 					     false));
+	json_object_set_new(status, "nat", nat_json(cfg->node));
 	json_object_set_new(status, "guessing",
 			    budget_json(cfg->node, now_ns));
 	json_object_set_new(status, "without_server", calls_json(cfg->node));

@@ -283,7 +283,7 @@ static void session_begin(struct hp_meet_client *c,
 	c->keepalive = 0;
 	c->path_tries = 0;
 	c->generation = hp_get_be32(m->generation);
-	c->interval_ns = hp_time_min(KEEPALIVE_NS, lifetime_ns / 3);
+	c->interval_ns = hp_time_min(c->silence_ns, lifetime_ns / 3);
 	if (c->interval_ns < 2 * JITTER_MS * HP_MS)
 		c->interval_ns = 2 * JITTER_MS * HP_MS;
 	if (c->tries == 1)
@@ -640,6 +640,7 @@ struct hp_meet_client *hp_meet_new(const struct hp_meet_config *cfg)
 	c->cfg = *cfg;
 	hp_sign_public(&cfg->seed, &c->network);
 	c->state = HP_MEET_IDLE;
+	c->silence_ns = KEEPALIVE_NS;
 	c->af = 1;
 	c->next_ns = HP_NEVER;
 	c->since_ns = HP_NEVER;
@@ -686,6 +687,16 @@ enum hp_err hp_meet_set_record(struct hp_meet_client *c, const uint8_t *record,
 		keepalive_send(c, now_ns);
 	}
 	return HP_OK;
+}
+
+void hp_meet_set_keepalive(struct hp_meet_client *c, uint64_t ns,
+			   uint64_t now_ns)
+{
+	c->silence_ns = hp_time_min(ns, KEEPALIVE_NS);
+	if (c->interval_ns <= c->silence_ns)
+		return;
+	c->interval_ns = c->silence_ns;
+	c->next_ns = hp_time_min(c->next_ns, now_ns + c->interval_ns);
 }
 
 void hp_meet_set_addrs(struct hp_meet_client *c, const struct hp_addr server[2],

@@ -174,6 +174,12 @@ void hp_meet_free(struct hp_meet_client *c);
 enum hp_err hp_meet_set_record(struct hp_meet_client *c, const uint8_t *record,
 			       size_t len, uint64_t now_ns) HP_MUST_CHECK;
 
+/* Our NAT forgets what is silent for longer than @ns: more than that, or 25 s, is
+ * never between two keepalives.
+ */
+void hp_meet_set_keepalive(struct hp_meet_client *c, uint64_t ns,
+			   uint64_t now_ns);
+
 /* The server's addresses after resolving its name again; starts anew when the
  * one in use is no longer among them.
  */

@@ -89,6 +89,7 @@ struct hp_meet_client {
 	uint64_t counter;
 	uint8_t path[8];
 	uint32_t generation;
+	uint64_t silence_ns;	/* that our NAT bears */
 	uint64_t interval_ns;
 	uint64_t keepalive; /* counter of the last one */
 	uint64_t keepalive_ns;

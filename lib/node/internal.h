@@ -40,6 +40,7 @@
 #define HP_HOMES 6
 
 struct half;
+struct hp_netcheck;
 
 /* One rendezvous server. */
 struct server {
@@ -221,6 +222,36 @@ struct caller {
 	struct hp_addr seen;
 };
 
+/* Extra sockets that learning about the NAT takes; and mappings: fresh sockets
+ * have one each, the others a few where the NAT maps by destination.
+ */
+#define LEARN_SOCKS 9
+#define LEARN_MAPPINGS 16
+
+/**
+ * struct learn - What is learnt of the NAT from extra sockets
+ * @check:     under way, or NULL; then @sock and @slot are open
+ * @net:       the network that it is, or was, of
+ * @next_ns:   when it begins, or goes on
+ * @keepalive_ns: how long a silence may be
+ *
+ * The rest: see struct hp_nat_facts.
+ */
+struct learn {
+	struct hp_netcheck *check;
+	uint32_t sock[LEARN_SOCKS];
+	unsigned int n_socks;
+	int slot[LEARN_MAPPINGS];
+	unsigned int n_slots;
+	struct hp_addr net;
+	uint64_t next_ns;
+	uint64_t keepalive_ns;
+	enum hp_nat_filtering filtering;
+	enum hp_nat_answer hairpin;
+	unsigned int alive_s;
+	unsigned int dead_s;
+};
+
 struct fault {
 	struct hp_path path;
 	int sys_errno;
@@ -266,6 +297,7 @@ struct hp_node {
 	struct fault faults[NODE_FAULTS];
 	unsigned int n_faults;
 	struct sample sample;
+	struct learn learn;
 	struct calls calls;
 };
 
@@ -428,6 +460,18 @@ void hp_sample_tick(struct hp_node *n);
  */
 unsigned int hp_sample_low_ttl(const struct hp_node *n);
 void hp_sample_worked(struct hp_node *n, unsigned int low_ttl);
+
+/* learn.c */
+void hp_learn_init(struct hp_node *n);
+void hp_learn_free(struct hp_node *n);
+/* Servers see us at another address, perhaps. */
+void hp_learn_seen(struct hp_node *n);
+/* STUN, to any socket; what belongs to nothing that was asked is ignored. */
+void hp_learn_rx(struct hp_node *n, const struct hp_path *from,
+		 const uint8_t *buf, size_t len);
+void hp_learn_tick(struct hp_node *n);
+/* Adds what was learnt to @out. */
+void hp_learn_get(const struct hp_node *n, struct hp_nat_facts *out);
 
 /* Points WireGuard at the path that packets take now. */
 void hp_peer_route(struct peer *p);

@@ -9,7 +9,7 @@
  *			to a fresh one that never spoke to that server
  *	hairpin		two sockets send to each other's reflexive address,
  *			both, so that no filter is in the way
- *	lifetime	fresh sockets stay silent for 25, 60 and 120 s; then the
+ *	lifetime	fresh sockets stay silent for 15 to 120 s; then the
  *			second socket asks for an answer to each (RESPONSE-PORT)
  *
  * To ask again from the silent socket itself would prove nothing: a NAT that
@@ -33,7 +33,9 @@
 #define BINDING_REQUEST 0x0001
 #define TID_AT 8
 
-const unsigned int hp_netcheck_life_s[HP_NETCHECK_LIVES] = { 25, 60, 120 };
+const unsigned int hp_netcheck_life_s[HP_NETCHECK_LIVES] = {
+	15, 25, 60, 120,
+};
 
 struct hp_netcheck *hp_netcheck_new(const struct hp_netcheck_config *cfg)
 {

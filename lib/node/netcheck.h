@@ -25,7 +25,7 @@ struct hp_netcheck;
 #define HP_NETCHECK_FRESH 8
 #define HP_NETCHECK_SOCKS (2 + HP_NETCHECK_FRESH)
 /* How long mappings are left alone, with the lifetime asked for. */
-#define HP_NETCHECK_LIVES 3
+#define HP_NETCHECK_LIVES 4
 extern const unsigned int hp_netcheck_life_s[HP_NETCHECK_LIVES];
 
 struct hp_netcheck_ops {

@@ -316,6 +316,7 @@ enum hp_err hp_node_new(const struct hp_node_config *cfg, struct hp_node **out)
 		       strnlen(cfg->purpose, sizeof(n->purpose) - 1));
 	n->judge = cfg->judge;
 	hp_sample_init(n);
+	hp_learn_init(n);
 	hp_calls_init(n);
 	err = node_fill(n, cfg);
 	if (err != HP_OK) {
@@ -330,6 +331,7 @@ void hp_node_free(struct hp_node *n)
 {
 	if (!n)
 		return;
+	hp_learn_free(n);
 	while (n->peers)
 		hp_peer_free(n->peers);
 	for (unsigned int i = 0; i < n->n_servers; i++)
@@ -603,6 +605,7 @@ static void rx_kind(struct hp_node *n, enum hp_datagram kind,
 				 pkt->len - HP_WIRE_HEAD);
 		break;
 	case HP_DGRAM_STUN:
+		hp_learn_rx(n, from, pkt->data, pkt->len);
 		if (from->sock) {
 			hp_sample_rx(n, from, pkt->data, pkt->len);
 			break;
@@ -706,6 +709,7 @@ void hp_node_tick(struct hp_node *n, uint64_t now_ns)
 		hp_peer_tick(hp_container_of(t, struct peer, timer));
 	hp_calls_tick(n);
 	hp_sample_tick(n);
+	hp_learn_tick(n);
 }
 
 uint64_t hp_node_deadline(const struct hp_node *n)
@@ -714,6 +718,7 @@ uint64_t hp_node_deadline(const struct hp_node *n)
 
 	next = hp_time_min(next, hp_wg_deadline(n->wg));
 	next = hp_time_min(next, n->sample.next_ns);
+	next = hp_time_min(next, n->learn.next_ns);
 	next = hp_time_min(next, n->calls.next_ns);
 	for (unsigned int i = 0; i < n->n_servers; i++)
 		next = hp_time_min(next,

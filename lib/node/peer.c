@@ -347,6 +347,8 @@ static struct hp_punch *keys_punch(struct peer *p)
 	if (!n->cfg.ops.open || !n->cfg.ops.close)
 		pc.ops.open = NULL;
 	punch = hp_punch_new(&pc);
+	if (punch)
+		hp_punch_set_keepalive(punch, n->learn.keepalive_ns);
 	hp_secret_wipe(&pc.key);
 	return punch;
 }

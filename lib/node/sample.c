@@ -331,4 +331,5 @@ void hp_node_guess_get(const struct hp_node *n, uint64_t now_ns,
 void hp_node_nat_get(const struct hp_node *n, struct hp_nat_facts *out)
 {
 	hp_sample_judge(n, out);
+	hp_learn_get(n, out);
 }

@@ -91,6 +91,7 @@ static void on_registered(struct server *s, const struct hp_meet_event *ev)
 	s->rtt_ns = ev->rtt_ns;
 	note_seen(s, ev);
 	server_state(s, HP_SERVER_REGISTERED, HP_OK);
+	hp_learn_seen(n);
 	hp_meet_list(s->client, n->now_ns);
 	/* Channels of an earlier session may be gone with it; and where packets
 	 * are relayed by another server, this one may be nearer.
@@ -242,6 +243,7 @@ static void server_event(void *ctx, const struct hp_meet_event *ev)
 		break;
 	case HP_MEET_EV_SEEN:
 		note_seen(s, ev);
+		hp_learn_seen(s->node);
 		if (s->state == HP_SERVER_REGISTERED)
 			server_state(s, s->state, HP_OK);
 		break;

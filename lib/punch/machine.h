@@ -21,6 +21,8 @@
 
 /* Data was sent within so long: heartbeats are frequent, retries go on. */
 #define HP_PUNCH_ACTIVE (45 * HP_S)
+/* NATs remember an idle path so long, unless more is known. */
+#define HP_PUNCH_KEEPALIVE (25 * HP_S)
 
 /**
  * struct hp_check - The path in use is being asked whether it lives
@@ -61,6 +63,7 @@ struct hp_check {
  * @waiting_ns:   the first send over the path in use since something was
  *                heard on it, 0: none, or there is no such path
  * @traffic_ns:   data was sent
+ * @keepalive_ns: how long an idle path is left alone
  * @txid:         of the last request
  * @ping_txid:    of the last ping, 0: it was answered; @ping_ns: when it left
  * @pong_ns:      its round trip; @pongs: how many were answered
@@ -108,6 +111,7 @@ struct hp_punch {
 	bool look;
 	uint64_t waiting_ns;
 	uint64_t traffic_ns;
+	uint64_t keepalive_ns;
 	uint64_t stranger_ns;
 	uint64_t silent_ns;
 	uint64_t txid;

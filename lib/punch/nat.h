@@ -98,6 +98,12 @@ struct hp_nat {
  *            leave open; the whole range while little is known
  * @n_ports:  mappings that say so
  * @many_ips: more than one external address was seen
+ * @filtering: whom it lets in, @hairpin: whether a packet to our own external
+ *            address comes back
+ * @alive_s:  longest silence that a mapping was seen to live through, 0: none
+ * @dead_s:   shortest silence after which it was gone, 0: none
+ *
+ * Those after @many_ips do not follow from samples: their owner fills them in.
  */
 struct hp_nat_facts {
 	enum hp_nat_mapping mapping;
@@ -109,6 +115,10 @@ struct hp_nat_facts {
 	uint16_t hi;
 	unsigned int n_ports;
 	bool many_ips;
+	enum hp_nat_filtering filtering;
+	enum hp_nat_answer hairpin;
+	unsigned int alive_s;
+	unsigned int dead_s;
 };
 
 /* Takes an observation: replaces that of the same socket and server, or the

@@ -605,6 +605,7 @@ struct hp_punch *hp_punch_new(const struct hp_punch_config *cfg)
 	p->pace = (struct hp_pace){ .every_ns = HP_S / 100, .burst = 24 };
 	p->answers = (struct hp_pace){ .every_ns = HP_S / 200, .burst = 50 };
 	p->learning = (struct hp_pace){ .every_ns = 2 * HP_S, .burst = 12 };
+	p->keepalive_ns = HP_PUNCH_KEEPALIVE;
 	p->budget = cfg->budget;
 	p->longest = p->ops.send_whole ? cfg->longest : 0;
 	hp_guess_init(&p->guess);

@@ -247,6 +247,10 @@ void hp_punch_heard(struct hp_punch *p, const struct hp_path *path,
  * the last one.
  */
 void hp_punch_sent(struct hp_punch *p, uint64_t at_ns);
+/* Our NAT forgets what is silent for longer: that, and never more than 25 s, is
+ * how long an idle path is left alone.
+ */
+void hp_punch_set_keepalive(struct hp_punch *p, uint64_t ns);
 /* Something changed (an address, a route, the NAT's mapping, resume): look at
  * the path in use, and try all paths, at once.
  */

@@ -7,7 +7,6 @@
 #include "punch/machine.h"
 
 #define BEAT_ACTIVE (3 * HP_S)
-#define BEAT_IDLE (25 * HP_S)
 #define BEAT_OTHER (15 * HP_S)
 /* Relay channels live for 3 minutes without traffic. */
 #define BEAT_RELAY (100 * HP_S)
@@ -21,6 +20,11 @@
  */
 #define CHECK_DOUBT 2
 #define SILENT_GAP (5 * HP_S)
+
+void hp_punch_set_keepalive(struct hp_punch *p, uint64_t ns)
+{
+	p->keepalive_ns = hp_time_min(ns, HP_PUNCH_KEEPALIVE);
+}
 
 void hp_upkeep_both(struct hp_punch *p, bool on)
 {
@@ -185,7 +189,8 @@ static uint64_t beat_due(const struct hp_punch *p, size_t i)
 		return due;
 	if (!i)
 		return t->sent_ns + BEAT_RELAY;
-	return used || hp_punch_left(p, i) ? t->sent_ns + BEAT_IDLE : HP_NEVER;
+	return used || hp_punch_left(p, i) ? t->sent_ns + p->keepalive_ns :
+					     HP_NEVER;
 }
 
 static void beat(struct hp_punch *p, size_t i, uint64_t now_ns)

@@ -440,7 +440,8 @@ static void who_is_no_longer_wanted_is_left_alone(void **state)
 	pair_of(&t, 61, true, &home, &home);
 	sim_world_kill(t.b);
 	pair_up(&t);
-	sim_world_run(&t.w, 5 * HP_S);
+	/* Until what there is to learn of the NAT is learnt. */
+	sim_world_run(&t.w, 200 * HP_S);
 	assert_int_equal(hp_node_unwant(t.a->node, "nobody",
 					sim_now(t.w.sim)), HP_ERR_UNKNOWN);
 	assert_int_equal(hp_node_unwant(t.a->node, "no body",

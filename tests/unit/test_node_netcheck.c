@@ -360,7 +360,7 @@ static void lifetime_is_bounded_from_both_sides(void **state)
 	static const struct {
 		unsigned int life_s, alive_s, dead_s;
 	} lives[] = {
-		{ 20, 0, 25 }, { 30, 25, 60 }, { 90, 60, 120 },
+		{ 10, 0, 15 }, { 20, 15, 25 }, { 30, 25, 60 }, { 90, 60, 120 },
 		{ 180, 120, 0 }, { 0, 120, 0 },
 	};
 

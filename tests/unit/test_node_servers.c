@@ -160,7 +160,7 @@ static void a_nearer_server_that_comes_back_relays_again(void **state)
 	static struct pair t;
 
 	(void)state;
-	begin(&t, 40, &symmetric);
+	begin(&t, 41, &symmetric);
 	sim_world_server_stop(&t.w, 0);
 	join(&t);
 	want(&t);
