@@ -234,11 +234,22 @@ void view_peers(const json_t *peers, FILE *out)
 	whys(peers, out);
 }
 
+/* What became of asking by one protocol. */
+static const char *asked_text(const json_t *asked)
+{
+	if (*view_text(asked, "why"))
+		return view_text(asked, "why");
+	if (is(asked, "state", "not-built"))
+		return "is not in this build";
+	return is(asked, "state", "silent") ? "no answer"
+					    : view_text(asked, "state");
+}
+
 /* The port that the gateway opened, or what became of asking it. */
 static void mapped(const json_t *m, FILE *out)
 {
 	const json_t *lease = json_object_get(m, "lease_s");
-	const char *gap = ": ", *by;
+	const char *gap = "", *by;
 	char text[HUMAN_TEXT];
 	const json_t *asked;
 
@@ -261,16 +272,13 @@ static void mapped(const json_t *m, FILE *out)
 			view_text(m, "gateway"));
 		return;
 	}
-	fprintf(out, "none: %s", view_text(m, "gateway"));
+	fprintf(out, "none by %s (", view_text(m, "gateway"));
 	json_object_foreach((json_t *)(uintptr_t)json_object_get(m, "asked"),
 			    by, asked) {
-		const char *why = view_text(asked, "why");
-
-		fprintf(out, "%s%s %s", gap, by,
-			*why ? why : view_text(asked, "state"));
-		gap = ", ";
+		fprintf(out, "%s%s: %s", gap, by, asked_text(asked));
+		gap = "; ";
 	}
-	fputc('\n', out);
+	fputs(")\n", out);
 }
 
 /* What is switched off, and what guessing costs, when there is any. */

@@ -165,9 +165,10 @@ add(struct list *l, enum hp_cause cause, const char *remedy,
 
 static const char retry[] = "ask again in a few seconds";
 static const char better_nat[] =
-	"have one of the two NATs keep a port for all destinations (\"full "
-	"cone\", \"endpoint-independent\"; on a Linux router, masquerade "
-	"without \"random\" or \"fully-random\"), or give both ends IPv6";
+	"switch on PCP, NAT-PMP or UPnP at one of the two routers; or have it "
+	"keep a port for all destinations (\"full cone\", "
+	"\"endpoint-independent\"; on a Linux router, masquerade without "
+	"\"random\" or \"fully-random\"); or give both ends IPv6";
 
 static void server_down(const struct hp_case *c, struct list *l)
 {

@@ -15,6 +15,7 @@
 #include "sys/portmap.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -43,6 +44,8 @@
 #define RENEW_LEAST_NS (30 * HP_S)
 /* At the end, for the gateway's word that the lease is gone. */
 #define END_NS HP_S
+/* Nobody makes us ask more often by telling of restarts. */
+#define NEWS_NS (10 * HP_S)
 #define STACK_LEN (256 * 1024)
 
 /* What a thread does, then what came of it. */
@@ -83,6 +86,8 @@ struct hp_portmap {
 	uint16_t port;
 	unsigned int skip;
 	struct hp_addr host;
+	int news;		/* where gateways tell of restarts; or -1 */
+	uint64_t news_ns;	/* when one did last */
 	int fd;			/* for PCP, connected to the gateway; or -1 */
 	struct hp_pcp pcp;
 	struct hp_gateway_lease lease;	/* of KEPT; no port: none */
@@ -549,6 +554,59 @@ static void tick(void *ctx, uint64_t now_ns)
 	}
 }
 
+/* A gateway that was started again has forgotten its mappings, and tells all
+ * hosts so (RFC 6887, 14.1; RFC 6886, 3.2.1). What was told must be for PCP to
+ * judge; the others ask again.
+ */
+static void on_news(void *ctx, uint32_t events, uint64_t now_ns)
+{
+	struct hp_portmap *p = ctx;
+	struct sockaddr_storage ss = { 0 };
+	socklen_t ss_len = sizeof(ss);
+	uint8_t buf[HP_PCP_MAX + 1];
+	struct hp_addr from;
+	ssize_t n = recvfrom(p->news, buf, sizeof(buf), MSG_DONTWAIT,
+			     (struct sockaddr *)&ss, &ss_len);
+
+	(void)events;
+	from = hp_addr_from_sockaddr((struct sockaddr *)&ss);
+	if (n < 1 || from.port != HP_PCP_PORT ||
+	    !hp_addr_same_ip(&from, &p->info.gateway))
+		return;
+	if (p->phase == PHASE_PCP) {
+		/* What is of NAT-PMP here is no word about our request. */
+		if (buf[0] && hp_pcp_rx(&p->pcp, &from, buf, (size_t)n,
+					now_ns) == HP_OK)
+			look_at_pcp(p, now_ns);
+	} else if (p->phase != PHASE_HELPER &&
+		   now_ns >= hp_time_add(p->news_ns, NEWS_NS)) {
+		p->news_ns = now_ns;
+		p->due_ns = now_ns;
+	}
+}
+
+/* Several programs of a host may listen there, and none must. */
+static void open_news(struct hp_portmap *p)
+{
+	const struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_port = htons(HP_PCP_NEWS_PORT),
+	};
+	int one = 1;
+
+	p->news = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			 0);
+	if (p->news < 0)
+		return;
+	/* Every host is in the group of all hosts, without joining it. */
+	if (!setsockopt(p->news, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    !bind(p->news, (const struct sockaddr *)&at, sizeof(at)) &&
+	    !hp_loop_watch(p->cfg.loop, p->news, EPOLLIN, on_news, p))
+		return;
+	close(p->news);
+	p->news = -1;
+}
+
 /* ---- from outside -------------------------------------------------------- */
 
 enum hp_err hp_portmap_new(const struct hp_portmap_cfg *cfg,
@@ -564,6 +622,7 @@ enum hp_err hp_portmap_new(const struct hp_portmap_cfg *cfg,
 	p->seed = *cfg->seed;
 	p->rng = hp_rng_system();
 	p->fd = -1;
+	p->news = -1;
 	p->due_ns = HP_NEVER;
 	p->box = box_new();
 	if (p->box)
@@ -575,6 +634,7 @@ enum hp_err hp_portmap_new(const struct hp_portmap_cfg *cfg,
 		hp_portmap_free(p);
 		return err;
 	}
+	open_news(p);
 	*out = p;
 	return HP_OK;
 }
@@ -637,6 +697,10 @@ void hp_portmap_free(struct hp_portmap *p)
 {
 	if (!p)
 		return;
+	if (p->news >= 0) {
+		hp_loop_unwatch(p->cfg.loop, p->news);
+		close(p->news);
+	}
 	if (p->fd >= 0)
 		end_pcp(p);
 	if (p->box) {

@@ -50,9 +50,14 @@ gateway() {
 			"deny 0-65535 0.0.0.0/0 0-65535"
 	} >"$conf"
 	: >"$LAB_DIR/$1.leases"
-	start "$1" upnpd miniupnpd -d -f "$conf" -P "$LAB_DIR/$1.upnp.pid"
+	gateway_runs "$1"
+}
+gateway_runs() {
+	start "$1" upnpd miniupnpd -d -f "$LAB_DIR/$1.upnp" \
+		-P "$LAB_DIR/$1.upnp.pid"
 	must 5 on "$1" sh -c 'ss -Hlun | grep -q ":1900 \|:5351 "'
 }
+some_opened() { [ -n "$(opened "$1")" ]; }
 
 # opened ROUTER: ports that it lets in now, one a line.
 opened() {
@@ -96,6 +101,21 @@ opens_by() {
 case_by_pcp() {
 	one_gateway enable_natpmp=yes enable_upnp=no
 	opens_by PCP
+}
+
+# A gateway that was started again has forgotten what it opened, and says so.
+case_gateway_that_restarts() {
+	one_gateway enable_natpmp=yes enable_upnp=no
+	on alice hptun up
+	must 5 mapped_by alice PCP
+	stop nat_a upnpd
+	on nat_a nft flush chain inet filter prerouting_miniupnpd
+	on nat_a nft flush chain inet filter miniupnpd
+	: >"$LAB_DIR/nat_a.leases"
+	sleep 4 # a clock that went back by less proves nothing
+	gateway_runs nat_a
+	must 8 some_opened nat_a
+	must 3 mapped_by alice PCP
 }
 
 # A gateway that takes no notice of PCP.

@@ -212,6 +212,39 @@ static void status_tells_limits_only_where_there_are_any(void **state)
 	free(text);
 }
 
+static void status_tells_of_the_port_that_the_gateway_opened(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "{\"port_mapping\":null}", NULL },
+		{ "{\"port_mapping\":{\"gateway\":null}}",
+		  "port opened none: this host has no gateway\n" },
+		{ "{\"port_mapping\":{\"gateway\":\"10.0.0.1\","
+		  "\"under_way\":true}}",
+		  "port opened none yet: 10.0.0.1 is being asked\n" },
+		{ "{\"port_mapping\":{\"gateway\":\"10.0.0.1\","
+		  "\"asked\":{\"PCP\":{\"state\":\"refused\",\"why\":\"x\"},"
+		  "\"NAT-PMP\":{\"state\":\"silent\"},"
+		  "\"UPnP\":{\"state\":\"not-built\"}}}}",
+		  "port opened none by 10.0.0.1 (PCP: x; NAT-PMP: no answer; "
+		  "UPnP: is not in this build)\n" },
+		{ "{\"port_mapping\":{\"gateway\":\"10.0.0.1\","
+		  "\"mapped\":\"192.0.2.1:5\",\"protocol\":\"UPnP\","
+		  "\"lease_s\":90,\"text\":\"told to peers\"}}",
+		  "port opened 192.0.2.1:5 by UPnP at 10.0.0.1, for another " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char *text = words(view_status, rows[i][0]);
+
+		if (rows[i][1])
+			assert_non_null(strstr(text, rows[i][1]));
+		else
+			assert_null(strstr(text, "port opened"));
+		free(text);
+	}
+}
+
 static void doctor_says_first_what_is_wrong_and_what_to_do(void **state)
 {
 	char *text = words(
@@ -266,6 +299,8 @@ int main(void)
 		cmocka_unit_test(
 			relayed_peer_has_its_reason_beneath_the_table),
 		cmocka_unit_test(status_tells_limits_only_where_there_are_any),
+		cmocka_unit_test(
+			status_tells_of_the_port_that_the_gateway_opened),
 		cmocka_unit_test(
 			doctor_says_first_what_is_wrong_and_what_to_do),
 		cmocka_unit_test(
