@@ -50,10 +50,10 @@
  * headers would fall into one cache set.
  */
 #define BUFFER_STEP (BUFFER_LEN + 192)
-#define BUFFERS 8
+#define BUFFERS 6
 #define BUFFERS_WHEN_JOINED 4
 /* Room for one packet of the longest, and for 128 of the usual. */
-#define ARENA_LEN (4 * BUFFER_LEN)
+#define ARENA_LEN (3 * BUFFER_LEN)
 #define LINE 64
 #define ROOM_LEN (ARENA_LEN + (size_t)(BUFFERS + HP_BACKLOG_MAX) * BUFFER_STEP)
 /* How long to wait for the control thread to make room for notices. */
@@ -273,8 +273,8 @@ static size_t cut_out(struct data *d, uint32_t slot, bool signal,
 	return cut;
 }
 
-/* Reads what there is, as far as there is room. */
-static void fill(struct data *d, uint64_t now_ns)
+/* Reads what there is, as far as there is room; true: there may be more. */
+static bool fill(struct data *d, uint64_t now_ns)
 {
 	enum tun_result result = TUN_OK;
 	uint32_t slot;
@@ -288,20 +288,24 @@ static void fill(struct data *d, uint64_t now_ns)
 			       d->whole_len[slot], now_ns);
 	}
 	d->gone |= result == TUN_GONE;
+	return result == TUN_OK;
 }
 
 static void from_tun(struct data *d, uint64_t now_ns)
 {
-	size_t cut = 0;
+	bool signal, more = fill(d, now_ns);
+	size_t cut = 0, turns = 0;
 	uint32_t slot;
-	bool signal;
 
-	fill(d, now_ns);
-	while (cut < HP_BATCH) {
+	/* Dropped ones count, too: the other direction waits. */
+	while (cut < HP_BATCH && turns++ < HP_BATCH) {
 		slot = hp_backlog_take(&d->backlog, now_ns, &signal);
-		if (slot == HP_BACKLOG_NONE)
+		if (slot != HP_BACKLOG_NONE)
+			cut += cut_out(d, slot, signal, now_ns);
+		else if (more)
+			more = fill(d, now_ns);
+		else
 			break;
-		cut += cut_out(d, slot, signal, now_ns);
 	}
 	flush_out(d, now_ns);
 }

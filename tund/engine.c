@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "engine.h"
 
+#include <malloc.h>
+
 #include "sys/clock.h"
 #include "sys/cpu.h"
 
@@ -22,6 +24,7 @@ enum hp_err engine_choose(enum hp_aead_engine want,
 				    "processor with AVX2", hp_aead_name(want));
 	has = aes && hp_aead_has(a, HP_SUITE_AES);
 	hp_aead_free(a);
+	(void)malloc_trim(0);
 	if (policy == HP_CIPHER_AES && !has)
 		return hp_fault_set(f, HP_ERR_UNKNOWN, "write Cipher = auto",
 				    "Cipher = aes256gcm, but %s",

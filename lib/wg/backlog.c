@@ -12,7 +12,6 @@
 #include "wg/backlog.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "base/bytes.h"
 #include "base/time.h"
@@ -38,7 +37,7 @@ void hp_backlog_init(struct hp_backlog *b)
 					       HP_BACKLOG_NONE };
 
 	*b = (struct hp_backlog){ .sparse = empty, .bulk = empty };
-	memset(b->free, 0xff, sizeof(b->free));
+	b->free = UINT32_MAX;
 }
 
 /* Addresses, protocol, and ports where every packet of the flow has them. */
@@ -84,10 +83,9 @@ static void append(struct hp_backlog *b, struct hp_backlog_list *l, uint32_t i)
  */
 static uint32_t first_free(const struct hp_backlog *b)
 {
-	for (uint32_t i = 0; i < HP_BACKLOG_MAX / 64; i++)
-		if (b->free[i])
-			return i * 64 + (uint32_t)__builtin_ctzll(b->free[i]);
-	return HP_BACKLOG_NONE;
+	static_assert(HP_BACKLOG_MAX == 32, "a bit for each slot");
+
+	return b->free ? (uint32_t)__builtin_ctz(b->free) : HP_BACKLOG_NONE;
 }
 
 uint32_t hp_backlog_room(const struct hp_backlog *b)
@@ -102,7 +100,7 @@ void hp_backlog_put(struct hp_backlog *b, const uint8_t *p, uint32_t len,
 	struct hp_backlog_slot *s = &b->slot[i];
 
 	assert(i != HP_BACKLOG_NONE);
-	b->free[i / 64] &= ~(UINT64_C(1) << i % 64);
+	b->free &= ~(UINT32_C(1) << i);
 	s->since_ns = now_ns;
 	s->len = len;
 	s->flow = flow_of(p, len);
@@ -202,7 +200,7 @@ uint32_t hp_backlog_take(struct hp_backlog *b, uint64_t now_ns, bool *signal)
 	b->in_flow[s->flow]--;
 	b->bytes -= s->len;
 	b->n--;
-	b->free[i / 64] |= UINT64_C(1) << i % 64;
+	b->free |= UINT32_C(1) << i;
 	return i;
 }
 

@@ -15,7 +15,8 @@
 
 #include "base/pkt.h"
 
-#define HP_BACKLOG_MAX HP_BATCH
+/* With packets of 64 KiB more than may wait; each needs memory of that size. */
+#define HP_BACKLOG_MAX 32
 #define HP_BACKLOG_FLOWS 256
 #define HP_BACKLOG_NONE UINT32_MAX
 
@@ -37,7 +38,7 @@ struct hp_backlog {
 	struct hp_backlog_slot slot[HP_BACKLOG_MAX];
 	struct hp_backlog_list sparse;	/* flows of one packet */
 	struct hp_backlog_list bulk;
-	uint64_t free[HP_BACKLOG_MAX / 64];	/* a bit for each slot */
+	uint32_t free;			/* a bit for each slot */
 	uint32_t sparse_run;		/* taken since one of @bulk was */
 	size_t bytes;
 	uint8_t in_flow[HP_BACKLOG_FLOWS];
