@@ -88,11 +88,24 @@ static size_t gather_hosts(const struct hp_node *n,
 				    out);
 }
 
+static bool has_ipv4(const struct hp_node *n)
+{
+	for (size_t i = 0; i < n->n_cand; i++)
+		if (n->cand[i].addr.family == HP_AF_4)
+			return true;
+	return false;
+}
+
 enum hp_mapping hp_server_mapping(const struct hp_node *n, const struct server *s)
 {
+	const struct hp_addr *addr4 = &n->cfg.servers[s - n->servers].addr4;
+
 	for (unsigned int f = 0; f < 2; f++) {
 		const struct hp_addr *seen = s->seen[f];
 
+		/* IPv6 says nothing of a NAT that IPv4 may yet show. */
+		if (f && addr4->family && has_ipv4(n))
+			break;
 		if (seen[0].family && hp_node_has_address(n, &seen[0]))
 			return HP_MAPPING_NONE;
 		if (seen[0].family && seen[1].family)
