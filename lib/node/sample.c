@@ -224,6 +224,7 @@ static void finish(struct hp_node *n)
 		f.mapping = f.fresh;
 	if (!p || !p->punch)
 		return;
+	hp_learn_get(n, &f);
 	hp_punch_sampled(p->punch, &f, n->now_ns);
 	hp_peer_update(p);
 }

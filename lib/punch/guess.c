@@ -354,6 +354,32 @@ static void advance(struct hp_punch *p, uint64_t now_ns)
 		start(p, now_ns);
 }
 
+/* Do the peer's probes come from where its introduction said? */
+static bool hears(const struct hp_punch *p)
+{
+	for (size_t i = 1; i < p->paths.n; i++) {
+		const struct hp_track *t = p->paths.track[i];
+
+		if (t->announced && t->heard &&
+		    t->kind == HP_CAND_REFLEXIVE &&
+		    t->path.remote.family == HP_AF_4)
+			return true;
+	}
+	return false;
+}
+
+/* What is heard came in at the port that servers see: when the filter lets
+ * strangers in nowhere, it is the one that we send to the peer from.
+ */
+static enum hp_nat_mapping mapping_of(const struct hp_nat_facts *f, bool heard)
+{
+	bool strict = f->filtering == HP_NAT_FILTERING_ADF ||
+		      f->filtering == HP_NAT_FILTERING_APDF;
+
+	return heard && strict && f->mapping == HP_NAT_MAPPING_EIM_OR_ADM ?
+		       HP_NAT_MAPPING_EIM : f->mapping;
+}
+
 void hp_punch_sampled(struct hp_punch *p, const struct hp_nat_facts *f,
 		      uint64_t now_ns)
 {
@@ -364,7 +390,8 @@ void hp_punch_sampled(struct hp_punch *p, const struct hp_nat_facts *f,
 		return;
 	g->own = (struct hp_guess_word){
 		.step = HP_GUESS_FACTS,
-		.mapping = f->mapping,
+		.heard = hears(p),
+		.mapping = mapping_of(f, hears(p)),
 		.ports = f->ports,
 		.methods = p->methods & GUESS_METHODS,
 		.stride = f->stride,

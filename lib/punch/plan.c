@@ -25,9 +25,11 @@ static bool is_hard(const struct hp_guess_word *w)
 	return hp_nat_is_hard(w->mapping);
 }
 
-static bool is_doubtful(const struct hp_guess_word *w)
+/* Unless the other side heard it where it said that it is. */
+static bool is_doubtful(const struct hp_guess_word *w,
+			const struct hp_guess_word *other)
 {
-	return w->mapping == HP_NAT_MAPPING_EIM_OR_ADM;
+	return w->mapping == HP_NAT_MAPPING_EIM_OR_ADM && !other->heard;
 }
 
 static unsigned int width(const struct hp_guess_word *w)
@@ -112,9 +114,9 @@ static enum side side_in_doubt(const struct hp_guess_word *own,
 {
 	bool turn = leader == (attempt % 2 == 0);
 
-	if (is_doubtful(own) && (turn || !is_doubtful(peer)))
+	if (is_doubtful(own, peer) && (turn || !is_doubtful(peer, own)))
 		return SIDE_OWN;
-	return is_doubtful(peer) ? SIDE_PEER : SIDE_NONE;
+	return is_doubtful(peer, own) ? SIDE_PEER : SIDE_NONE;
 }
 
 /* @hard was tried as such, and is cheap, for its ports can be foreseen; perhaps
@@ -125,7 +127,8 @@ static bool is_second_look(const struct hp_guess_word *hard,
 			   const struct hp_guess_word *other, uint32_t methods,
 			   unsigned int attempt)
 {
-	return is_stride(hard, methods) && is_doubtful(other) && attempt % 2;
+	return is_stride(hard, methods) && is_doubtful(other, hard) &&
+	       attempt % 2;
 }
 
 static enum side side_of(const struct hp_guess_word *own,

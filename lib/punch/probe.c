@@ -42,7 +42,7 @@ void hp_probe_keys_init(struct hp_probe_keys *keys,
 static void write_guess(struct hp_wr *w, const struct hp_guess_word *g)
 {
 	hp_wr_u8(w, (uint8_t)g->step);
-	hp_wr_u8(w, g->have);
+	hp_wr_u8(w, (uint8_t)(g->have | g->heard << 1));
 	hp_wr_u8(w, (uint8_t)g->methods);
 	hp_wr_u8(w, (uint8_t)g->mapping);
 	hp_wr_u8(w, (uint8_t)g->ports);
@@ -99,7 +99,7 @@ static bool is_sane(const struct hp_guess_word *g)
 	bool stride = g->ports == HP_NAT_PORTS_SEQUENTIAL;
 
 	if (g->step == HP_GUESS_ASK)
-		return !g->have && !g->methods && !g->mapping && !g->ports &&
+		return !g->have && !g->heard && !g->methods && !g->mapping && !g->ports &&
 		       !g->stride && !g->last && !g->lo && !g->hi && !g->room &&
 		       !g->attempt;
 	return (g->step == HP_GUESS_FACTS || g->step == HP_GUESS_BEGUN) &&
@@ -118,7 +118,8 @@ static bool read_guess(const uint8_t *slot, struct hp_guess_word *g)
 
 	*g = (struct hp_guess_word){ .step = hp_rd_u8(&r) };
 	have = hp_rd_u8(&r);
-	g->have = have;
+	g->have = have & 1;
+	g->heard = have & 2;
 	g->methods = hp_rd_u8(&r);
 	g->mapping = hp_rd_u8(&r);
 	g->ports = hp_rd_u8(&r);
@@ -128,7 +129,7 @@ static bool read_guess(const uint8_t *slot, struct hp_guess_word *g)
 	g->hi = hp_rd_be16(&r);
 	g->room = hp_rd_be16(&r);
 	g->attempt = hp_rd_u8(&r);
-	return !r.bad && have <= 1 && is_sane(g) && sodium_is_zero(r.p, r.left);
+	return !r.bad && have <= 3 && is_sane(g) && sodium_is_zero(r.p, r.left);
 }
 
 static enum hp_err read_body(const uint8_t *body, size_t len,

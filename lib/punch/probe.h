@@ -51,6 +51,8 @@ enum hp_guess_step {
 /**
  * struct hp_guess_word - What a probe of kind HP_PROBE_GUESS says
  * @have:    I have your facts
+ * @heard:   your probes reach me from where you said you are: as far as I am
+ *           concerned your NAT keeps to one port
  * @methods: enum hp_method, those of guessing that the sender may use
  * @mapping and the rest: as in struct hp_nat_facts; all 0 with HP_GUESS_ASK
  * @room:    mappings that the sender may make yet
@@ -59,6 +61,7 @@ enum hp_guess_step {
 struct hp_guess_word {
 	enum hp_guess_step step;
 	bool have;
+	bool heard;
 	uint32_t methods;
 	enum hp_nat_mapping mapping;
 	enum hp_nat_ports ports;

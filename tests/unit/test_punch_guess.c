@@ -935,6 +935,16 @@ static void second_round_doubts_what_one_server_says(void **state)
 	hp_guess_make_plan(&a, &b, true, &plan);
 	assert_int_equal(plan.role, HP_GUESS_EASY);
 	assert_true(plan.doubt);
+	/* Who is heard where it said that it is has nothing to guess. */
+	a.heard = true;
+	hp_guess_make_plan(&a, &b, true, &plan);
+	assert_int_equal(plan.role, HP_GUESS_HARD);
+	hp_guess_make_plan(&b, &a, false, &plan);
+	assert_int_equal(plan.role, HP_GUESS_EASY);
+	b.heard = true;
+	hp_guess_make_plan(&a, &b, true, &plan);
+	assert_int_equal(plan.role, HP_GUESS_NONE);
+	a.heard = b.heard = false;
 	/* The other one waits; what is sent to it makes mappings. */
 	b.mapping = HP_NAT_MAPPING_APDM;
 	b.ports = HP_NAT_PORTS_SEQUENTIAL;
