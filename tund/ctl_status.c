@@ -263,13 +263,13 @@ static json_t *stock_json(const struct ctl_cfg *cfg, struct hp_wg_peer *peer,
 static json_t *portmap_json(const struct hp_node *n,
 			    const struct hp_portmap_info *i, uint64_t now_ns)
 {
-	json_t *asked = json_object();
 	struct hp_node_mapped mapped;
-	json_t *o;
+	json_t *asked, *o;
 	bool held;
 
 	if (!i)
 		return json_null();
+	asked = json_object();
 	held = i->external.family != HP_AF_NONE;
 	hp_node_mapped_get(n, &mapped);
 	for (int by = 0; by < HP_MAPPED_PROTOCOLS; by++)
