@@ -202,11 +202,7 @@ static void flush_out(struct data *d, uint64_t now_ns)
 	for (i = 0; i < d->n; i++) {
 		switch (d->out[i].verdict) {
 		case HP_VERDICT_SEND:
-			if (d->out[i].cut)
-				misfit_send(d->cfg.ports, d->out[i].path,
-					    &d->pkt[i]);
-			else
-				add_out(d, d->out[i].path, &d->pkt[i], now_ns);
+			add_out(d, d->out[i].path, &d->pkt[i], now_ns);
 			again |= d->out[i].also != NULL;
 			break;
 		case HP_VERDICT_TOO_BIG:

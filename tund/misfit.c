@@ -5,14 +5,16 @@
 #include "sys/udp.h"
 #include "tun.h"
 
-void misfit_send(const struct ports *ports, const struct hp_path *path,
-		 const struct hp_pkt *p)
+/* A fragment that is refused is lost, as packets are: whether the path works is
+ * seen elsewhere.
+ */
+static void send_piece(const struct ports *ports, const struct hp_path *path,
+		       const struct hp_pkt *p)
 {
 	const struct hp_udp *u = ports_find(ports, path->sock);
 
-	/* Lost, as packets are: whether the path works is seen elsewhere. */
 	if (u)
-		(void)!hp_udp_send_cut(u, path, p->data, p->len);
+		(void)!hp_udp_send(u, path, 0, p->data, p->len);
 }
 
 static void tell(struct misfit *m, struct hp_forward *f, const struct tun *tun,
@@ -39,7 +41,9 @@ void misfit_handle(struct misfit *m, struct hp_forward *f,
 	struct hp_pkt piece;
 	uint32_t len;
 
-	if (hp_fragment_begin(&s, p->data, p->len, mtu)) {
+	if (!m->id)
+		m->id = (uint32_t)now_ns;
+	if (hp_fragment_begin(&s, p->data, p->len, mtu, ++m->id)) {
 		tell(m, f, tun, p, mtu, now_ns);
 		return;
 	}
@@ -49,6 +53,6 @@ void misfit_handle(struct misfit *m, struct hp_forward *f,
 		hp_fragment_next(&s, piece.data);
 		hp_forward_out(f, &piece, 1, &out, now_ns);
 		if (out.verdict == HP_VERDICT_SEND)
-			misfit_send(ports, out.path, &piece);
+			send_piece(ports, out.path, &piece);
 	}
 }

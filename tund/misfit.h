@@ -17,10 +17,12 @@ struct ports;
 struct tun;
 
 /* Of one data thread; zeroed at first.
+ * @id:   of the last IPv6 packet that was cut
  * @room: for one fragment of the longest packet that a device may give
  */
 struct misfit {
 	struct hp_toobig_limit limit;
+	uint32_t id;
 	uint8_t room[HP_HEADROOM + 9216 + HP_TAILROOM];
 };
 
@@ -30,8 +32,4 @@ struct misfit {
 void misfit_handle(struct misfit *m, struct hp_forward *f,
 		   const struct ports *ports, const struct tun *tun,
 		   const struct hp_pkt *p, uint32_t mtu, uint64_t now_ns);
-/* Sends a sealed datagram that has to travel in fragments. */
-void misfit_send(const struct ports *ports, const struct hp_path *path,
-		 const struct hp_pkt *p);
-
 #endif

@@ -722,6 +722,8 @@ static void look(struct peer *p)
 		hp_punch_sent(p->punch, info.tx_data_first_ns);
 		hp_punch_sent(p->punch, info.tx_last_ns);
 	}
+	if (p->punch)
+		hp_punch_busy(p->punch, info.tx_last_ns);
 	if (info.rx_last_ns > p->heard_ns) {
 		p->heard_ns = info.rx_last_ns;
 		p->silent = false;

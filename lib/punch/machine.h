@@ -69,6 +69,7 @@ struct hp_check {
  * @pong_ns:      its round trip; @pongs: how many were answered
  * @longest:    datagram that anybody will want to send; 0: nothing is measured
  * @measured:   the path that @pmtu is about
+ * @busy_ns:    see hp_punch_busy()
  * @stranger_ns, @silent_ns: when those events were last raised, 0: never
  */
 struct hp_punch {
@@ -126,6 +127,7 @@ struct hp_punch {
 	uint32_t longest;
 	struct hp_pmtu pmtu;
 	struct hp_path measured;
+	uint64_t busy_ns;
 
 	uint64_t tx;
 	uint64_t tx_bytes;

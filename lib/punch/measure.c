@@ -34,7 +34,7 @@ void hp_measure_run(struct hp_punch *p, uint64_t now_ns)
 	}
 	if (!path)
 		return;
-	n = hp_pmtu_tick(&p->pmtu, hp_punch_used(p)->srtt_ns, p->traffic_ns,
+	n = hp_pmtu_tick(&p->pmtu, hp_punch_used(p)->srtt_ns, p->busy_ns,
 			 now_ns);
 	for (unsigned int i = 0; i < n; i++)
 		probe(p, &p->pmtu.rung[i]);
@@ -47,7 +47,12 @@ uint64_t hp_measure_due(const struct hp_punch *p)
 	if (!path)
 		return HP_NEVER;
 	return hp_path_eq(path, &p->measured) ?
-		       hp_pmtu_deadline(&p->pmtu, p->traffic_ns) : 0;
+		       hp_pmtu_deadline(&p->pmtu, p->busy_ns) : 0;
+}
+
+void hp_punch_busy(struct hp_punch *p, uint64_t at_ns)
+{
+	p->busy_ns = at_ns;
 }
 
 uint32_t hp_punch_size(const struct hp_punch *p)

@@ -251,6 +251,10 @@ void hp_punch_sent(struct hp_punch *p, uint64_t at_ns);
  * how long an idle path is left alone.
  */
 void hp_punch_set_keepalive(struct hp_punch *p, uint64_t ns);
+/* The last message to the peer left at @at_ns, be it answered or not: what was
+ * found out about the length of datagrams is worth verifying.
+ */
+void hp_punch_busy(struct hp_punch *p, uint64_t at_ns);
 /* Something changed (an address, a route, the NAT's mapping, resume): look at
  * the path in use, and try all paths, at once.
  */

@@ -18,8 +18,6 @@
 #define BUFFER_LEN (4 << 20)
 /* How often a free port of one family may turn out taken in the other. */
 #define PORT_TRIES 32
-/* RFC 8200, 5 */
-#define IP6_MTU_MIN 1280
 
 socklen_t hp_addr_to_sockaddr(const struct hp_addr *a,
 			      struct sockaddr_storage *out)
@@ -359,14 +357,4 @@ enum hp_err hp_udp_send_whole(const struct hp_udp *u,
 
 	return send_with(u, path, path->remote.family == HP_AF_4 ? v4 : v6,
 			 buf, len);
-}
-
-enum hp_err hp_udp_send_cut(const struct hp_udp *u, const struct hp_path *path,
-			    const void *buf, size_t len)
-{
-	static const int v6[] = { IPPROTO_IPV6, IPV6_MTU, IP6_MTU_MIN, 0 };
-
-	if (path->remote.family == HP_AF_4)
-		return hp_udp_send(u, path, 0, buf, len);
-	return send_with(u, path, v6, buf, len);
 }

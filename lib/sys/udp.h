@@ -86,11 +86,6 @@ enum hp_err hp_udp_send(const struct hp_udp *u, const struct hp_path *path,
 enum hp_err hp_udp_send_whole(const struct hp_udp *u,
 			      const struct hp_path *path, const void *buf,
 			      size_t len) HP_MUST_CHECK;
-/* The same, for a datagram that is longer than its path is known to carry:
- * IPv6, where no router cuts, cuts it here into what every path carries.
- */
-enum hp_err hp_udp_send_cut(const struct hp_udp *u, const struct hp_path *path,
-			    const void *buf, size_t len) HP_MUST_CHECK;
 
 /* Room for the kernel's message headers of HP_BATCH datagrams each way, made
  * once; belongs to one thread.

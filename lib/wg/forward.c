@@ -193,10 +193,6 @@ static bool is_too_big(struct hp_fib_peer *peer, const struct hp_pkt *p,
 		hp_mss_clamp(p->data, p->len, mtu);
 		return false;
 	}
-	if (p->data[0] >> 4 == 6 && p->len <= HP_IP6_MTU_MIN) {
-		out->cut = true;
-		return false;
-	}
 	out->verdict = HP_VERDICT_TOO_BIG;
 	out->mtu = mtu;
 	return true;

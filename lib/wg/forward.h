@@ -8,7 +8,6 @@
 #ifndef HP_WG_FORWARD_H
 #define HP_WG_FORWARD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,8 +58,6 @@ enum hp_verdict {
  * @also:    for SEND: put a copy on the wire over this one, too, after the
  *           packet itself, by hp_forward_copy(); or NULL
  * @mtu:     for TOO_BIG: what would fit
- * @cut:     for SEND: it is longer than the path carries, but as short as IPv6
- *           lets packets be: the datagram has to travel in fragments
  */
 struct hp_forward_out {
 	enum hp_verdict verdict;
@@ -69,7 +66,6 @@ struct hp_forward_out {
 	const struct hp_path *path;
 	const struct hp_path *also;
 	uint32_t mtu;
-	bool cut;
 };
 
 /**

@@ -22,12 +22,21 @@
 #define IP4_DF 0x4000
 #define IP4_MF 0x2000
 #define IP4_OFFSET 0x1fff
+#define FRAGMENT_HEAD 8
 #define OPT_END 0
 #define OPT_NOP 1
 #define OPT_COPIED 0x80
 #define TCP_SYN 0x02
 #define TCP_MSS 2
 #define TTL 64
+
+/* IPv6 extension headers, RFC 8200 4 */
+enum {
+	EXT_HOP = 0,
+	EXT_ROUTING = 43,
+	EXT_FRAGMENT = 44,
+	EXT_DESTINATION = 60,
+};
 
 /* ---- messages ----------------------------------------------------------- */
 
@@ -143,21 +152,36 @@ bool hp_toobig_allowed(struct hp_toobig_limit *l, uint64_t now_ns)
 
 /* ---- fragments ---------------------------------------------------------- */
 
-enum hp_err hp_fragment_begin(struct hp_fragmenter *s, const uint8_t *p,
-			      uint32_t len, uint32_t mtu)
+static bool may_cut4(const uint8_t *p, uint32_t len)
 {
-	uint32_t head;
+	uint32_t head = (p[0] & 15u) * 4;
 
-	if (len < HP_IP4_HEAD || p[0] >> 4 != 4)
+	return head >= HP_IP4_HEAD && head < len &&
+	       hp_get_be16(p + 2) == len && !(hp_get_be16(p + 6) & IP4_DF);
+}
+
+/* What precedes the fragment header must not be an extension header. */
+static bool may_cut6(const uint8_t *p, uint32_t len)
+{
+	return len > HP_IP6_HEAD && len <= HP_IP6_MTU_MIN &&
+	       hp_get_be16(p + 4) + (uint32_t)HP_IP6_HEAD == len &&
+	       p[6] != EXT_HOP && p[6] != EXT_ROUTING &&
+	       p[6] != EXT_FRAGMENT && p[6] != EXT_DESTINATION;
+}
+
+enum hp_err hp_fragment_begin(struct hp_fragmenter *s, const uint8_t *p,
+			      uint32_t len, uint32_t mtu, uint32_t id)
+{
+	*s = (struct hp_fragmenter){ .p = p, .len = len, .id = id };
+	if (len >= HP_IP4_HEAD && p[0] >> 4 == 4 && may_cut4(p, len)) {
+		s->head = (p[0] & 15u) * 4;
+	} else if (len && p[0] >> 4 == 6 && may_cut6(p, len)) {
+		s->head = HP_IP6_HEAD;
+		s->more = FRAGMENT_HEAD;
+	}
+	if (!s->head || s->head + s->more + 8 > mtu)
 		return HP_ERR_STATE;
-	head = (p[0] & 15u) * 4;
-	if (head < HP_IP4_HEAD || head >= len || head + 8 > mtu ||
-	    hp_get_be16(p + 2) != len || hp_get_be16(p + 6) & IP4_DF)
-		return HP_ERR_STATE;
-	*s = (struct hp_fragmenter){ .p = p,
-				     .len = len,
-				     .head = head,
-				     .step = (mtu - head) / 8 * 8 };
+	s->step = (mtu - s->head - s->more) / 8 * 8;
 	return HP_OK;
 }
 
@@ -172,7 +196,7 @@ uint32_t hp_fragment_len(const struct hp_fragmenter *s)
 {
 	uint32_t n = fragment_payload(s);
 
-	return n ? s->head + n : 0;
+	return n ? s->head + s->more + n : 0;
 }
 
 /* Options that belong into the first fragment only make room to others. */
@@ -194,15 +218,12 @@ static void drop_options(uint8_t *head, uint32_t head_len)
 	}
 }
 
-void hp_fragment_next(struct hp_fragmenter *s, uint8_t *out)
+static void head4(const struct hp_fragmenter *s, uint8_t *out, uint32_t n,
+		  bool last)
 {
-	uint32_t n = fragment_payload(s);
 	uint16_t was = hp_get_be16(s->p + 6);
 	uint16_t field = (uint16_t)((was & IP4_OFFSET) + s->at / 8);
-	bool last = s->head + s->at + n == s->len;
 
-	memcpy(out, s->p, s->head);
-	memcpy(out + s->head, s->p + s->head + s->at, n);
 	if (s->at)
 		drop_options(out, s->head);
 	if (!last || was & IP4_MF)
@@ -210,6 +231,33 @@ void hp_fragment_next(struct hp_fragmenter *s, uint8_t *out)
 	hp_put_be16(out + 2, (uint16_t)(s->head + n));
 	hp_put_be16(out + 6, field);
 	hp_sum_ip4(out);
+}
+
+/* The offset counts in eights, and stands three bits up. */
+static void head6(const struct hp_fragmenter *s, uint8_t *out, uint32_t n,
+		  bool last)
+{
+	uint8_t *more = out + HP_IP6_HEAD;
+
+	hp_put_be16(out + 4, (uint16_t)(FRAGMENT_HEAD + n));
+	out[6] = EXT_FRAGMENT;
+	more[0] = s->p[6];
+	more[1] = 0;
+	hp_put_be16(more + 2, (uint16_t)(s->at | !last));
+	hp_put_be32(more + 4, s->id);
+}
+
+void hp_fragment_next(struct hp_fragmenter *s, uint8_t *out)
+{
+	uint32_t n = fragment_payload(s);
+	bool last = s->head + s->at + n == s->len;
+
+	memcpy(out, s->p, s->head);
+	memcpy(out + s->head + s->more, s->p + s->head + s->at, n);
+	if (s->more)
+		head6(s, out, n, last);
+	else
+		head4(s, out, n, last);
 	s->at += n;
 }
 
@@ -268,9 +316,8 @@ static uint32_t syn_at(const uint8_t *p, uint32_t len)
 void hp_mss_clamp(uint8_t *p, uint32_t len, uint32_t mtu)
 {
 	uint32_t at = syn_at(p, len), head;
-	uint32_t most = mtu - (p[0] >> 4 == 4 ? HP_IP4_HEAD : HP_IP6_HEAD) -
-			HP_TCP_HEAD;
 	uint8_t *mss;
+	uint32_t most;
 	uint16_t was;
 
 	if (!at || mtu < HP_IP6_HEAD + HP_TCP_HEAD)
@@ -278,6 +325,7 @@ void hp_mss_clamp(uint8_t *p, uint32_t len, uint32_t mtu)
 	head = (p[at + 12] >> 4) * 4u;
 	if (head > len - at)
 		return;
+	most = mtu - (p[0] >> 4 == 4 ? HP_IP4_HEAD : HP_IP6_HEAD) - HP_TCP_HEAD;
 	mss = find_mss(p + at, head);
 	if (!mss || hp_get_be16(mss) <= most)
 		return;

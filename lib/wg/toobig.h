@@ -42,24 +42,32 @@ struct hp_toobig_limit {
 /* 20 at once, 200 a second; false: not now. */
 bool hp_toobig_allowed(struct hp_toobig_limit *l, uint64_t now_ns);
 
-/* One IPv4 packet being cut into fragments. */
+/* One packet being cut into fragments. */
 struct hp_fragmenter {
 	const uint8_t *p;
 	uint32_t len;
-	uint32_t head;
+	uint32_t head;	/* bytes before the payload in @p */
+	uint32_t more;	/* and those of the fragment header of IPv6 */
+	uint32_t id;
 	uint32_t step;	/* payload of each, a multiple of 8 */
 	uint32_t at;	/* payload that is done */
 };
 
 /**
  * hp_fragment_begin() - Prepare to cut @p (borrowed until the last fragment)
+ * @id: for IPv6, another one for each packet
  *
- * Return: HP_OK; HP_ERR_STATE when it must not be cut (IPv6, or DF), or cannot
- *         be to so small an @mtu.
- * Source: RFC 791 2.3, 3.2
+ * IPv6 promises that 1280 bytes pass, so up to that length its packets are cut:
+ * mostly we are their source, which may; and for others there is no way but
+ * this (their sender would not send shorter ones, whatever it is told).
+ *
+ * Return: HP_OK; HP_ERR_STATE when it must not be cut (DF, longer IPv6, with
+ *         extension headers), or cannot be to so small an @mtu.
+ * Source: RFC 791 2.3, 3.2; RFC 8200 4.5, 5
  */
 enum hp_err hp_fragment_begin(struct hp_fragmenter *s, const uint8_t *p,
-			      uint32_t len, uint32_t mtu) HP_MUST_CHECK;
+			      uint32_t len, uint32_t mtu, uint32_t id)
+	HP_MUST_CHECK;
 /* Bytes of the next fragment; 0: that was the last. */
 uint32_t hp_fragment_len(const struct hp_fragmenter *s);
 /* Writes it. */

@@ -11,7 +11,7 @@ narrow() {
 	ip -n "$LAB-net" link set nat_a mtu "$1"
 }
 
-# wide_awake [FAMILY]: alice and bob, direct; MTUs are never told.
+# silent_internet: alice and bob, on routers that never tell an MTU.
 silent_internet() {
 	local r
 	two_members nat nat
@@ -52,7 +52,7 @@ tcp_open() { on "$1" ss -Hltn "sport = :7000" | grep -q .; }
 whole() {
 	local head=28
 	case $2 in *:*) head=48 ;; esac
-	on "$1" ping -q -M do -c 1 -W 2 -s $(($3 - head)) "$2" >/dev/null 2>&1
+	on "$1" ping -q -M "do" -c 1 -W 2 -s $(($3 - head)) "$2" >/dev/null 2>&1
 }
 
 # fits A B MTU: that is what status says both ways, what passes, and all that
@@ -73,12 +73,55 @@ through() {
 	meet alice bob
 	path alice bob direct
 	fits alice bob "$2"
-	carries alice bob
-	carries bob alice
+	carries alice bob "${3:-2000000}"
+	carries bob alice "${3:-2000000}"
 }
 
 # 28 bytes are IPv4 and UDP, 32 are WireGuard. 1408 is all that the device has.
 case_uplink_of_1492() { through 1492 1408; }
 case_uplink_of_1420() { through 1420 1360; }
 case_uplink_of_1300() { through 1300 1240; }
-case_uplink_of_1124() { through 1124 1064; }
+
+# IPv6 inside needs 1280: what is longer than 1064 travels in fragments.
+case_uplink_of_1124() {
+	through 1124 1064
+	must 3 whole alice "$(overlay bob :)" 1280
+	must 3 whole bob "$(overlay alice :)" 1280
+}
+
+# Over IPv6 nobody on the way cuts: the sender has to.
+case_ipv6_uplink_of_1280() {
+	# shellcheck disable=SC2034
+	FAMILY=6
+	through 1280 1200
+	must 3 whole alice "$(overlay bob :)" 1280
+	must 3 whole bob "$(overlay alice :)" 1280
+}
+
+# shrinks FROM TO: under traffic, which lasts.
+shrinks() {
+	local begin
+	silent_internet
+	meet alice bob
+	path alice bob direct
+	sleep 2
+	is alice bob .mtu 1408 || fail "the path carries less from the first"
+	start alice watch ping -D -i 0.1 -c 70 -W 1 -s 1300 -M dont \
+		"$(overlay bob 10.)"
+	sleep 2
+	begin=$(now_ms)
+	narrow "$1"
+	must 8 is alice bob .mtu "$2"
+	must 8 is bob alice .mtu "$2"
+	say "black hole found after $(($(now_ms) - begin)) ms"
+	[ $(($(now_ms) - begin)) -le 5000 ] || fail "later than 5 s"
+	longest alice 5
+	fits alice bob "$2"
+	carries alice bob
+}
+case_uplink_shrinks_under_traffic() { shrinks 1300 1240; }
+case_ipv6_uplink_shrinks_under_traffic() {
+	# shellcheck disable=SC2034
+	FAMILY=6
+	shrinks 1300 1220
+}

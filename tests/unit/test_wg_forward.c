@@ -153,6 +153,35 @@ static void padding_stays_within_the_mtu(void **state)
 	world_free(w);
 }
 
+/* The narrow path of one peer is its own affair. */
+static void what_does_not_fit_its_path_is_left_to_the_caller(void **state)
+{
+	struct world *w = meshed(7);
+	struct batch *b = batch_new();
+	uint8_t was[1300];
+
+	(void)state;
+	hp_wg_peer_set_mtu(w->node[0].peer[1], 1064);
+	for (size_t i = 0; i < 4; i++)
+		batch_packet(w, b, i, 0, 1 + i % 2, i < 2 ? 1300 : 1064);
+	memcpy(was, b->pkts[0].data, 1300);
+	out(w, b, 0, 4);
+	assert_int_equal(b->outs[0].verdict, HP_VERDICT_TOO_BIG);
+	assert_int_equal(b->outs[0].mtu, 1064);
+	assert_int_equal(b->pkts[0].len, 1300);
+	assert_memory_equal(b->pkts[0].data, was, 1300);
+	for (size_t i = 1; i < 4; i++)
+		assert_int_equal(b->outs[i].verdict, HP_VERDICT_SEND);
+	/* Padding does not make longer what just fits. */
+	assert_int_equal(b->pkts[2].len, 1064 + 32);
+	hp_wg_peer_set_mtu(w->node[0].peer[1], 0);
+	batch_packet(w, b, 0, 0, 1, 1300);
+	out(w, b, 0, 1);
+	assert_int_equal(b->outs[0].verdict, HP_VERDICT_SEND);
+	free(b);
+	world_free(w);
+}
+
 static void relayed_path_puts_its_header_in_front(void **state)
 {
 	struct world *w = meshed(4);
@@ -478,6 +507,8 @@ int main(void)
 		cmocka_unit_test(batch_goes_to_several_peers_and_back),
 		cmocka_unit_test(copies_within_one_batch_are_delivered_once),
 		cmocka_unit_test(padding_stays_within_the_mtu),
+		cmocka_unit_test(
+			what_does_not_fit_its_path_is_left_to_the_caller),
 		cmocka_unit_test(relayed_path_puts_its_header_in_front),
 		cmocka_unit_test(
 		packets_without_session_or_of_other_types_are_for_control),
