@@ -28,7 +28,7 @@ comma := ,
 VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter n,$(IPSEC_MB)),-no-ipsec-mb)$(if $(filter n,$(NATPMP)),-no-natpmp)$(if $(filter n,$(UPNP)),-no-upnp)
 B := build/$(VARIANT)
 
-LIBS     := libsodium libcrypto libmnl liburcu-qsbr jansson
+LIBS     := libsodium libssl libcrypto libmnl liburcu-qsbr jansson
 have_pkg  = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo y)
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wundef -Wvla -Wformat=2

@@ -119,6 +119,10 @@ static void add(struct rv_forward *f, const struct hp_path *to, uint8_t *p,
 {
 	const struct hp_pkt pkt = { .data = p, .len = (uint32_t)len };
 
+	if (hp_path_is_stream(to)) {
+		to_control(f, to, p, len);
+		return;
+	}
 	if (hp_udp_batch_add(f->batch[to->sock], to, &pkt))
 		return;
 	flush(f);

@@ -59,7 +59,8 @@ void rv_forward_free(struct rv_forward *f);
 int rv_forward_fd(const struct rv_forward *f);
 /**
  * rv_forward_take() - Control thread: the next datagram that was not relayed
- * @from: where it came from, and the socket
+ * @from: where it came from, and the socket; hp_path_is_stream(): it was
+ *        relayed, and this is where it has to go
  *
  * Return: its bytes, 0: rv_forward_refused() has changed; -1: there is none.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* hptun-rendezvous: introduces nodes to each other. See hptun-rendezvous(8). */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -36,6 +37,8 @@ int main(int argc, char **argv)
 
 	/* A line is seen when it is written, also through a pipe. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* A connection that ended shows it by an error. */
+	signal(SIGPIPE, SIG_IGN);
 	switch (rv_options_parse(&o, argc, argv, &f)) {
 	case RV_DONE:
 		return EXIT_SUCCESS;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "member/network.h"
 #include "meet/registry.h"
 #include "meet/wire.h"
 #include "sys/conf.h"
@@ -21,6 +22,11 @@ static const char usage[] =
 	"\n"
 	"  --listen ADDR[:PORT]  listen here, on PORT and the next one; may be\n"
 	"                        given again (default: all addresses, 8888)\n"
+	"  --listen-tcp ADDR[:PORT]  serve nodes whose UDP is blocked over TCP, too\n"
+	"                        (port 8888); may be given again\n"
+	"  --listen-tls ADDR[:PORT]  the same over TLS 1.3 (port 443)\n"
+	"  --cert FILE           certificate and its chain for TLS, PEM\n"
+	"  --key FILE            its key, PEM; both are read again on SIGHUP\n"
 	"  --allow FILE          serve only the networks in FILE, one key a line\n"
 	"                        (default: every network); read again on SIGHUP\n"
 	"  --no-relay            introduce only, relay nothing\n"
@@ -41,6 +47,10 @@ static const char usage[] =
 
 enum option_id {
 	OPT_LISTEN = 256,
+	OPT_LISTEN_TCP,
+	OPT_LISTEN_TLS,
+	OPT_CERT,
+	OPT_KEY,
 	OPT_ALLOW,
 	OPT_NO_RELAY,
 	OPT_RELAY_RATE,
@@ -55,6 +65,10 @@ enum option_id {
 
 static const struct option options[] = {
 	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "listen-tcp", required_argument, NULL, OPT_LISTEN_TCP },
+	{ "listen-tls", required_argument, NULL, OPT_LISTEN_TLS },
+	{ "cert", required_argument, NULL, OPT_CERT },
+	{ "key", required_argument, NULL, OPT_KEY },
 	{ "allow", required_argument, NULL, OPT_ALLOW },
 	{ "no-relay", no_argument, NULL, OPT_NO_RELAY },
 	{ "relay-rate", required_argument, NULL, OPT_RELAY_RATE },
@@ -68,6 +82,18 @@ static const struct option options[] = {
 	{ 0 },
 };
 
+static enum hp_err add_listen(struct hp_addr *list, size_t *n,
+			      const struct hp_addr *a, struct hp_fault *f)
+{
+	if (*n == RV_LISTEN_MAX)
+		return hp_fault_set(f, HP_ERR_FULL,
+				    "0.0.0.0 and :: stand for all addresses",
+				    "more than %d addresses to listen at",
+				    RV_LISTEN_MAX);
+	list[(*n)++] = *a;
+	return HP_OK;
+}
+
 static enum hp_err set_listen(void *ctx, const char *value, struct hp_fault *f)
 {
 	struct rv_options *o = ctx;
@@ -79,25 +105,53 @@ static enum hp_err set_listen(void *ctx, const char *value, struct hp_fault *f)
 	if (a.port == UINT16_MAX)
 		return hp_fault_set(f, HP_ERR_FORMAT, "take 65534 or less",
 				    "there is no port after 65535");
-	if (o->n_listen == RV_LISTEN_MAX)
-		return hp_fault_set(f, HP_ERR_FULL,
-				    "0.0.0.0 and :: stand for all addresses",
-				    "more than %d addresses to listen at",
-				    RV_LISTEN_MAX);
-	o->listen[o->n_listen++] = a;
+	return add_listen(o->listen, &o->n_listen, &a, f);
+}
+
+static enum hp_err set_listen_tcp(void *ctx, const char *value,
+				  struct hp_fault *f)
+{
+	struct rv_options *o = ctx;
+	struct hp_addr a;
+	enum hp_err err = hp_addr_parse(value, HP_MEET_PORT, &a, f);
+
+	return err ? err : add_listen(o->tcp, &o->n_tcp, &a, f);
+}
+
+static enum hp_err set_listen_tls(void *ctx, const char *value,
+				  struct hp_fault *f)
+{
+	struct rv_options *o = ctx;
+	struct hp_addr a;
+	enum hp_err err = hp_addr_parse(value, HP_SERVER_TLS_PORT, &a, f);
+
+	return err ? err : add_listen(o->tls, &o->n_tls, &a, f);
+}
+
+static enum hp_err set_path(char out[256], const char *value,
+			    struct hp_fault *f)
+{
+	if (!*value || strlen(value) >= 256)
+		return hp_fault_set(f, HP_ERR_FORMAT,
+				    "give the path of a file, below 256 bytes",
+				    "this is no path: '%.40s'", value);
+	strcpy(out, value);
 	return HP_OK;
+}
+
+static enum hp_err set_cert(void *ctx, const char *value, struct hp_fault *f)
+{
+	return set_path(((struct rv_options *)ctx)->cert, value, f);
+}
+
+static enum hp_err set_key(void *ctx, const char *value, struct hp_fault *f)
+{
+	return set_path(((struct rv_options *)ctx)->key, value, f);
 }
 
 static enum hp_err set_allow(void *ctx, const char *value, struct hp_fault *f)
 {
-	struct rv_options *o = ctx;
-
-	if (!*value || strlen(value) >= sizeof(o->allow))
-		return hp_fault_set(f, HP_ERR_FORMAT,
-				    "give the path of a file, below 256 bytes",
-				    "this is no path: '%.40s'", value);
-	strcpy(o->allow, value);
-	return HP_OK;
+	return set_path(((struct rv_options *)ctx)->allow, value, f);
 }
 
 static enum hp_err set_relay(void *ctx, const char *value, struct hp_fault *f)
@@ -182,6 +236,10 @@ static enum hp_err load_config(struct rv_options *o, const char *path,
 {
 	static const struct hp_conf_key keys[] = {
 		{ .name = "Listen", .set = set_listen, .many = true },
+		{ .name = "ListenTCP", .set = set_listen_tcp, .many = true },
+		{ .name = "ListenTLS", .set = set_listen_tls, .many = true },
+		{ .name = "Certificate", .set = set_cert },
+		{ .name = "Key", .set = set_key },
 		{ .name = "Allow", .set = set_allow },
 		{ .name = "Relay", .set = set_relay },
 		{ .name = "RelayRate", .set = set_relay_rate },
@@ -204,6 +262,14 @@ static enum hp_err set_option(struct rv_options *o, int id, const char *value,
 	switch ((enum option_id)id) {
 	case OPT_LISTEN:
 		return set_listen(o, value, f);
+	case OPT_LISTEN_TCP:
+		return set_listen_tcp(o, value, f);
+	case OPT_LISTEN_TLS:
+		return set_listen_tls(o, value, f);
+	case OPT_CERT:
+		return set_cert(o, value, f);
+	case OPT_KEY:
+		return set_key(o, value, f);
 	case OPT_ALLOW:
 		return set_allow(o, value, f);
 	case OPT_NO_RELAY:
@@ -313,6 +379,12 @@ enum rv_parsed rv_options_parse(struct rv_options *o, int argc, char **argv,
 			name_option(f, options[at].name);
 			return RV_WRONG;
 		}
+	}
+	if (o->n_tls && (!o->cert[0] || !o->key[0])) {
+		hp_fault_set(f, HP_ERR_FORMAT,
+			     "name their files with --cert and --key",
+			     "TLS needs a certificate and its key");
+		return RV_WRONG;
 	}
 	return RV_RUN;
 }

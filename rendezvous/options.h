@@ -18,6 +18,8 @@
  * struct rv_options
  * @listen:     first ports; each opens the next one, too
  * @n_listen:   0: all addresses of the host, HP_MEET_PORT
+ * @tcp, @tls:  where TCP and TLS connections are taken; none: nowhere
+ * @cert, @key: files that TLS needs
  * @allow:      file of networks, "" : every network
  * @relay:      serve relay channels
  * @relay_rate: bytes per second and channel, 0: no limit
@@ -29,6 +31,12 @@
 struct rv_options {
 	struct hp_addr listen[RV_LISTEN_MAX];
 	size_t n_listen;
+	struct hp_addr tcp[RV_LISTEN_MAX];
+	size_t n_tcp;
+	struct hp_addr tls[RV_LISTEN_MAX];
+	size_t n_tls;
+	char cert[256];
+	char key[256];
 	char allow[256];
 	bool relay;
 	uint32_t relay_rate;

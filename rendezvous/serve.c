@@ -19,6 +19,7 @@
 #include "forward.h"
 #include "meet/registry.h"
 #include "meet/wire.h"
+#include "stream.h"
 #include "sys/loop.h"
 #include "sys/quiet.h"
 #include "sys/rng.h"
@@ -42,6 +43,7 @@ struct server {
 	struct hp_loop *loop;
 	struct hp_rng rng;
 	struct hp_registry *registry;
+	struct rv_streams *streams;
 	struct worker worker[RV_THREADS_MAX];
 	struct hp_udp_batch *batch[SOCKS_MAX];
 	uint32_t n_socks;
@@ -68,6 +70,10 @@ static void collect(void *ctx, const struct hp_path *to, const uint8_t *buf,
 	struct server *s = ctx;
 	struct hp_pkt pkt = { .len = (uint32_t)len };
 
+	if (hp_path_is_stream(to)) {
+		rv_streams_send(s->streams, to, buf, len);
+		return;
+	}
 	if (s->n_answers == ANSWERS)
 		flush(s);
 	pkt.data = s->answer[s->n_answers++];
@@ -108,10 +114,23 @@ static void on_datagrams(void *ctx, uint32_t events, uint64_t now_ns)
 			break;
 		if (!len)
 			say_refused(s, rv_forward_refused(w->forward));
+		else if (hp_path_is_stream(&from)) /* leads there */
+			rv_streams_send(s->streams, &from, buf, (size_t)len);
 		else
 			hp_registry_rx(s->registry, &from, buf, (size_t)len,
 				       now_ns);
 	}
+	flush(s);
+}
+
+static void on_stream(void *ctx, const struct hp_path *from, uint8_t *p,
+		      size_t len, uint64_t now_ns)
+{
+	struct server *s = ctx;
+
+	if (len > RV_CONTROL_MAX)
+		return;
+	hp_registry_rx(s->registry, from, p, len, now_ns);
 	flush(s);
 }
 
@@ -158,6 +177,7 @@ static void print_drop(uint64_t n, const char *why)
 static void print_stats(const struct server *s)
 {
 	struct rv_counts c = { 0 };
+	struct rv_stream_counts streams;
 	struct hp_registry_stats st;
 
 	hp_registry_stats(s->registry, &st);
@@ -179,6 +199,13 @@ static void print_stats(const struct server *s)
 		print_drop(st.drop[i],
 			   hp_registry_drop_name((enum hp_registry_drop)i));
 	print_drop(c.crowded, "more than can be answered");
+	rv_streams_counts(s->streams, &streams);
+	if (streams.accepted || streams.refused)
+		printf("connections: %zu now, %llu accepted, %llu refused at a "
+		       "limit, %llu closed as silent\n",
+		       streams.now, llu(streams.accepted),
+		       llu(streams.refused), llu(streams.ended));
+	print_drop(streams.dropped, "connection too slow, or gone");
 }
 
 static void on_signal(void *ctx, int signo, uint64_t now_ns)
@@ -195,6 +222,13 @@ static void on_signal(void *ctx, int signo, uint64_t now_ns)
 				f.cause, f.remedy);
 		else if (s->o->allow[0])
 			printf("serving %zu networks now\n", s->n_allowed);
+		if (rv_streams_reload(s->streams, &f))
+			fprintf(stderr,
+				"hptun-rendezvous: %s; %s. TLS goes on with "
+				"what it had.\n",
+				f.cause, f.remedy);
+		else if (s->o->n_tls)
+			printf("the certificate was read again\n");
 	} else if (signo == SIGUSR1) {
 		print_stats(s);
 	} else {
@@ -284,6 +318,7 @@ static void print_start(const struct server *s)
 	printf(" on UDP");
 	for (uint32_t i = 0; i < s->n_socks; i += 2)
 		print_listen(&s->worker[0].udp[i], i ? ", " : " ");
+	rv_streams_print(s->streams);
 	if (s->o->relay && s->o->relay_rate)
 		printf(", relaying up to %u bytes/s a pair", s->o->relay_rate);
 	else
@@ -350,6 +385,7 @@ static enum hp_err start_workers(struct server *s, struct hp_fault *f)
 
 static void server_free(struct server *s)
 {
+	rv_streams_free(s->streams);
 	hp_loop_free(s->loop);
 	for (uint32_t i = 0; i < s->o->threads; i++)
 		rv_forward_free(s->worker[i].forward);
@@ -376,6 +412,8 @@ enum hp_err rv_serve(const struct rv_options *o, struct hp_fault *f)
 		err = make_loop(s, f);
 	if (!err)
 		err = open_all(s, f);
+	if (!err)
+		err = rv_streams_new(s->loop, o, on_stream, s, &s->streams, f);
 	if (!err)
 		err = start_workers(s, f);
 	if (!err) {

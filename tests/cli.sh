@@ -220,6 +220,132 @@ mistake "Interfaces = eth0 eth1" "matches no interface" "ip link"
 err "network.conf:"
 mv "$top/conf.was" "$conf"
 
+# Stock WireGuard peers: network.conf keeps everything else as it is
+on alice
+conf=$top/alice/etc/home/network.conf
+printf '\n# mine\n[Peer] # an old friend\nPublicKey = %s\n# of hers\n%s\n# end' \
+	AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE= \
+	"AllowedIPs = 10.77.0.0/16" >>"$conf"
+cp "$conf" "$top/conf.was"
+key=kdcMJ2tx/xAeZVSIfAMsncpxIla9Tku3ClcQHkk8VGI=
+own=$(sed -n 's/^Id = //p' "$conf")
+expect 2 peer
+out "remove"
+expect 2 peer lsit
+err "did you mean list?"
+expect 2 peer add phone
+err "--public-key is missing"
+expect 2 peer add phone --public-key AAAA
+err "this is not a public key"
+expect 2 peer add 9phone --public-key $key
+err "does not begin with a letter"
+expect 2 peer add phone --public-key $key --endpoint 192.0.2.1
+err "has no port"
+expect 2 peer add phone --public-key $key --endpoint 2001:db8::1
+err "[IP]:PORT"
+expect 2 peer add phone --public-key $key --allowed-ips 10.0.0.0/33
+expect 2 peer add phone --public-key $key --allowed-ips 10.8.0.1,10.8.0.1
+err "there twice"
+expect 2 peer add phone --public-key $key --address fd00::1
+expect 2 peer add phone --public-key $key --keepalive 65536
+expect 2 peer add phone --public-key $key --preshared-key-file "$top/none"
+err "cannot open"
+expect 2 peer add phone --public-key $key --preshared-key-file "$conf"
+err "this is not a preshared key"
+expect 1 peer add alice --public-key $key
+err "alice is this host"
+expect 1 peer add carol --public-key $key
+err "carol is invited"
+expect 1 peer add phone --public-key $key --address 10.8.0.1
+err "is not a host's address in 10.9.0.0/24"
+expect 1 peer add phone --public-key $key --address 10.9.0.9
+err "10.9.0.9 belongs to carol"
+expect 1 peer add phone --public-key $key --allowed-ips 10.9.0.1/32
+err "10.9.0.1 belongs to alice"
+expect 1 peer add phone --public-key $key --allowed-ips 10.77.0.0/16
+err "10.77.0.0/16 belongs to the stock peer AQEB"
+expect 1 peer add phone \
+	--public-key AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=
+err "has this key"
+expect 1 peer remove phone
+err "there is no stock peer \"phone\""
+same "$(cksum <"$conf")" "$(cksum <"$top/conf.was")"
+echo AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE= >"$top/psk"
+expect 0 peer add Phone --public-key $key --address 10.9.0.77 \
+	--allowed-ips "10.8.0.0/16, fd00::/64" --endpoint p.example.net:51820 \
+	--preshared-key-file "$top/psk" --keepalive 25
+out "phone is a stock WireGuard peer of this host: 10.8.0.0/16, fd00::/64, 10.9.0.77/32, fd"
+same "$(stat -c %a "$conf")" 600
+same "$(head -n "$(wc -l <"$top/conf.was")" "$conf" | cksum)" \
+	"$(head -n "$(wc -l <"$top/conf.was")" "$top/conf.was" | cksum)"
+expect 0 peer list
+out "phone"
+out "p.example.net:51820"
+expect 0 peer list --json
+out '"endpoint": "p.example.net:51820"'
+out '"preshared_key": true'
+expect 0 peers
+out "stock WireGuard peer"
+expect 1 peer add phone --public-key "$own"
+err "phone is a stock peer already"
+expect 1 invite phone
+err "phone is a stock peer of this host"
+expect 1 invite eve --address 10.9.0.77
+err "10.9.0.77 belongs to phone"
+expect 1 export phone
+err "the UDP port of this host changes"
+err "ListenPort = 51820"
+expect 1 export phone --endpoint here:51820 --address 10.9.0.78
+err "phone has its addresses already"
+expect 0 export phone --endpoint here.example.net:51820
+out "#PrivateKey ="
+out "PresharedKey = AQEB"
+out "Endpoint = here.example.net:51820"
+out "AllowedIPs = 10.9.0.0/24, fd"
+err "is not known here"
+expect 2 export tablet --endpoint here
+expect 1 export carol --endpoint here:51820
+err "carol is invited"
+expect 0 export tablet --endpoint '[2001:db8::1]:51820'
+out "Endpoint = [2001:db8::1]:51820"
+out "PersistentKeepalive = 25"
+err "kept nowhere"
+same "$(grep -c '^PrivateKey = ' "$top/out")" 1
+private=$(sed -n 's/^PrivateKey = //p' "$top/out")
+same "$(grep -rlF "$private" "$top/alice")" ""
+if command -v wg >/dev/null; then
+	expect 0 peer list --json
+	out "$(printf %s "$private" | wg pubkey)"
+else
+	skipped=$((skipped + 2))
+fi
+claim="hptun invite skips the addresses of stock peers"
+tablet=$(sed -n 's/^AllowedIPs = \(10[.0-9]*\).32, fd.*/\1/p' "$conf" | tail -n 1)
+expect 0 invite mallory
+if grep -qF "$tablet " "$top/err"; then bad "$tablet is given twice"; else good; fi
+expect 0 revoke mallory
+expect 1 peer remove tablt
+err "did you mean tablet?"
+expect 0 peer remove tablet
+expect 0 peer remove $key
+expect 1 peer remove $key
+claim="network.conf is as before, but for the end of its last line"
+echo >>"$top/conf.was"
+same "$(cksum <"$conf")" "$(cksum <"$top/conf.was")"
+expect 0 peer remove AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=
+same "$(tail -n 3 "$conf" | tr '\n' '|')" "|# mine|# end|"
+expect 0 peer list
+out "there is none"
+printf '[Peer]\nName = alice\n' >>"$conf"
+expect 1 peer list
+err "alice is the name of this host"
+cp "$top/conf.was" "$conf"
+on bob
+expect 1 export phone --endpoint here:51820 -n home
+err "does not know which addresses"
+err "--address IP"
+on alice
+
 # A server that serves, one that does not relay, one for others alone
 rendezvous=${hptun%/*}/hptun-rendezvous
 serve() { # OPTION...: a server on a free port of the loopback

@@ -332,8 +332,8 @@ static void program_help(const struct cli_program *p)
 	for (size_t i = 0; i < p->n; i++)
 		printf("  %-10s %s\n", p->commands[i].name,
 		       p->commands[i].about);
-	printf("\n%s help COMMAND tells more. The manual: man %s\n", p->name,
-	       p->name);
+	printf("\n%s help COMMAND tells more. The manual: man %.*s\n", p->name,
+	       program_len(p->name), p->name);
 }
 
 static const struct cli_command *command_find(const struct cli_program *p,

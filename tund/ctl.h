@@ -18,6 +18,8 @@ struct hp_loop;
 struct hp_node;
 struct hp_node_event;
 struct hp_portmap_info;
+struct hp_public;
+struct hp_stock_peer;
 
 /**
  * struct ctl_facts - What the daemon knows and the engine does not
@@ -55,6 +57,8 @@ struct ctl_facts {
  * @stop:    end the daemon; answers still reach their readers as ctl_free()
  *           sends what is left
  * @facts:   see struct ctl_facts
+ * @stock:   the stock peer with the key @key, or, when that is NULL, with the
+ *           name @name; NULL: none
  */
 struct ctl_cfg {
 	struct hp_loop *loop;
@@ -68,6 +72,9 @@ struct ctl_cfg {
 	enum hp_err (*reload)(void *ctx, struct hp_fault *f);
 	void (*stop)(void *ctx);
 	void (*facts)(void *ctx, struct ctl_facts *out);
+	const struct hp_stock_peer *(*stock)(void *ctx,
+					     const struct hp_public *key,
+					     const char *name);
 };
 
 /**

@@ -26,6 +26,12 @@ enum hp_err ctl_want(struct ctl_client *c, const char *text,
 
 	if (err)
 		return err;
+	if (c->cfg->stock(c->cfg->ctx, NULL, out))
+		return hp_fault_set(f, HP_ERR_STATE,
+				    "hptunctl status tells when it was last "
+				    "heard; ping its address",
+				    "%s is a stock WireGuard peer, which "
+				    "connects by itself", out);
 	err = hp_node_want(c->cfg->node, out, now_ns);
 	if (err == HP_ERR_EXISTS)
 		return hp_fault_set(f, err, "name the other host",

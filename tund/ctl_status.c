@@ -12,6 +12,7 @@
 #include "punch/nat.h"
 #include "sys/conf.h"
 #include "sys/portmap.h"
+#include "sys/store.h"
 #include "wg/device.h"
 
 static json_t *ms_json(uint64_t ns)
@@ -66,6 +67,28 @@ static const char *server_word(enum hp_server_state s)
 	return "unknown";
 }
 
+static const char *over_word(enum hp_transport over)
+{
+	switch (over) {
+	case HP_OVER_UDP:
+		return "udp";
+	case HP_OVER_TCP:
+		return "tcp";
+	case HP_OVER_TLS:
+		return "tls";
+	}
+	return "unknown";
+}
+
+/* Why a server does not serve us. */
+static const char *server_cause(const struct hp_node_server_info *s)
+{
+	if (s->refused)
+		return hp_err_name(s->refused);
+	return s->state != HP_SERVER_REGISTERED && s->stream[0] ? s->stream :
+								  NULL;
+}
+
 json_t *ctl_server_json(const struct hp_node_server_info *s)
 {
 	json_t *seen = json_array();
@@ -74,14 +97,14 @@ json_t *ctl_server_json(const struct hp_node_server_info *s)
 		json_array_append_new(seen, ctl_addr_json(&s->seen4));
 	if (s->seen6.family != HP_AF_NONE)
 		json_array_append_new(seen, ctl_addr_json(&s->seen6));
-	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:s?}",
-			 "server", s->name,
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:s?}",
+			 "server", s->name, "over", over_word(s->over),
 			 "state", server_word(s->state),
 			 "address", ctl_addr_json(&s->addr),
 			 "seen", seen,
 			 "mapping", hp_mapping_text(s->mapping),
 			 "rtt_ms", ms_json(s->rtt_ns),
-			 "cause", s->refused ? hp_err_name(s->refused) : NULL);
+			 "cause", server_cause(s));
 }
 
 static json_t *path_json(const struct hp_node_peer_info *p)
@@ -234,20 +257,42 @@ static json_t *self_json(const struct ctl_cfg *cfg)
 			 "version", cfg->version);
 }
 
+/* Its own addresses among the AllowedIPs. */
+static void stock_addrs(const struct hp_stock_peer *stock,
+			struct hp_node_peer_info *p)
+{
+	for (unsigned int i = 0; i < stock->n_allowed; i++) {
+		const struct hp_prefix *a = &stock->allowed[i];
+		struct hp_addr *to = a->family == HP_AF_4 ? &p->addr4
+							  : &p->addr6;
+
+		if (a->bits == (a->family == HP_AF_4 ? 32 : 128) &&
+		    to->family == HP_AF_NONE)
+			*to = hp_addr_of((enum hp_family)a->family, a->ip, 0);
+	}
+}
+
 /* A WireGuard peer that is configured by hand: the engine proper has none of
  * it, so that it is as direct as its last handshake is fresh.
  */
 static json_t *stock_json(const struct ctl_cfg *cfg, struct hp_wg_peer *peer,
 			  uint64_t now_ns)
 {
+	const struct hp_public *key = hp_wg_peer_public(peer);
+	const struct hp_stock_peer *stock = cfg->stock(cfg->ctx, key, NULL);
 	struct hp_wg_peer_info wg;
 	struct hp_node_peer_info p = { .name = "", .wanted = true };
 	struct ctl_facts facts = { 0 };
+	json_t *doc;
 
 	cfg->facts(cfg->ctx, &facts);
 	hp_wg_peer_info(peer, now_ns, &wg);
 	hp_secret_wipe(&wg.psk);
-	p.key = *hp_wg_peer_public(peer);
+	p.key = *key;
+	if (stock) {
+		p.name = stock->name;
+		stock_addrs(stock, &p);
+	}
 	p.state = wg.usable ? HP_PEER_DIRECT : HP_PEER_IDLE;
 	if (wg.usable)
 		p.path = wg.path;
@@ -256,7 +301,9 @@ static json_t *stock_json(const struct ctl_cfg *cfg, struct hp_wg_peer *peer,
 	p.rx_bytes = wg.rx_bytes;
 	p.tx_bytes = wg.tx_bytes;
 	p.mtu = facts.mtu;
-	return ctl_peer_json(&p, now_ns);
+	doc = ctl_peer_json(&p, now_ns);
+	json_object_set_new(doc, "stock", json_true());
+	return doc;
 }
 
 /* The port that the gateway opened for us, or why there is none. */

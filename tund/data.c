@@ -27,6 +27,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -70,6 +71,7 @@
 /* User data of what is waited for beside the ports. */
 #define EVENT_TUN PORTS_EVENT_MAX
 #define EVENT_STOP (PORTS_EVENT_MAX + 1)
+#define EVENT_STREAM (PORTS_EVENT_MAX + 2)
 
 struct data {
 	struct data_cfg cfg;
@@ -174,6 +176,10 @@ static void send_batch(struct data *d, uint64_t now_ns)
 static void add_out(struct data *d, const struct hp_path *path,
 		    const struct hp_pkt *p, uint64_t now_ns)
 {
+	if (hp_path_is_stream(path)) {
+		to_control(d, QUEUE_STREAM, path, p);
+		return;
+	}
 	if (path->sock != d->sock) {
 		send_batch(d, now_ns);
 		d->sock = path->sock;
@@ -430,6 +436,31 @@ static void from_udp(struct data *d, uint64_t event, uint64_t now_ns)
 	d->ask = joined ? BUFFERS_WHEN_JOINED : BUFFERS;
 }
 
+/* Data that the control thread got by a stream. */
+static void from_stream(struct data *d, uint64_t now_ns)
+{
+	size_t n = 0;
+
+	while (n < BUFFERS) {
+		struct hp_pkt *p = &d->pkt[n];
+		struct iovec iov[2];
+		struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+		ssize_t len;
+
+		*p = hp_pkt_of(d->in_buf + n * BUFFER_STEP, BUFFER_STEP,
+			       HP_HEADROOM, 0);
+		iov[0] = (struct iovec){ &d->from[n], sizeof(d->from[n]) };
+		iov[1] = (struct iovec){ p->data, p->tail - HP_TAILROOM };
+		len = recvmsg(d->cfg.stream, &m, MSG_DONTWAIT);
+		if (len < (ssize_t)sizeof(d->from[n]))
+			break;
+		(void)hp_pkt_put(p, (uint32_t)len - sizeof(d->from[n]));
+		n += hp_datagram_is_data(p, d->cfg.relayed,
+					 &d->from[n].channel);
+	}
+	flush_in(d, n, now_ns);
+}
+
 /* ---- the thread --------------------------------------------------------- */
 
 static int wait_work(struct data *d, struct epoll_event ev[EVENTS])
@@ -451,7 +482,9 @@ static bool serve(struct data *d, const struct epoll_event *ev,
 {
 	if (ev->data.u64 == EVENT_STOP || !wait_calm(d))
 		return false;
-	if (ev->data.u64 != EVENT_TUN)
+	if (ev->data.u64 == EVENT_STREAM)
+		from_stream(d, now_ns);
+	else if (ev->data.u64 != EVENT_TUN)
 		from_udp(d, ev->data.u64, now_ns);
 	else if (ev->events & EPOLLERR)
 		d->gone = true;
@@ -547,16 +580,21 @@ static void unwatch(struct data *d)
 
 	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, d->stop, NULL);
 	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, d->cfg.tun->fd, NULL);
+	if (d->cfg.stream >= 0)
+		(void)epoll_ctl(epoll, EPOLL_CTL_DEL, d->cfg.stream, NULL);
 }
 
 static int watch(struct data *d)
 {
 	struct epoll_event stop = { EPOLLIN, { .u64 = EVENT_STOP } };
 	struct epoll_event tun = { EPOLLIN, { .u64 = EVENT_TUN } };
+	struct epoll_event stream = { EPOLLIN, { .u64 = EVENT_STREAM } };
 	int epoll = ports_epoll(d->cfg.ports);
 
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, d->stop, &stop) ||
-	       epoll_ctl(epoll, EPOLL_CTL_ADD, d->cfg.tun->fd, &tun);
+	       epoll_ctl(epoll, EPOLL_CTL_ADD, d->cfg.tun->fd, &tun) ||
+	       (d->cfg.stream >= 0 &&
+		epoll_ctl(epoll, EPOLL_CTL_ADD, d->cfg.stream, &stream));
 }
 
 enum hp_err data_start(struct data *d)

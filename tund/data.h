@@ -25,6 +25,8 @@ struct tun;
  * @ports:  received from and sent to
  * @fib:    where packets go
  * @queue:  to the control thread
+ * @stream: a socket that gives data which came by a stream, each behind its
+ *          struct hp_path; -1: none
  * @relayed: data may come behind a relay header, too
  * @engine: cipher
  * @offload: send datagrams joined, where the kernel can cut them
@@ -34,6 +36,7 @@ struct data_cfg {
 	struct ports *ports;
 	struct hp_fib *fib;
 	struct queue *queue;
+	int stream;
 	bool relayed;
 	enum hp_aead_engine engine;
 	bool offload;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/pkt.h"
 #include "base/time.h"
@@ -34,6 +36,7 @@ struct device {
 	struct ports *ports;
 	bool offload;
 	struct queue *queue;
+	int inlet[2]; /* of the data thread, ours: data that came by a stream */
 	struct data *data; /* NULL: not started */
 	struct data_stats told;
 	uint64_t tell_ns; /* when losses may be told next */
@@ -54,6 +57,11 @@ static void take_record(struct device *d, struct queue_record *r,
 		break;
 	case QUEUE_DATAGRAM:
 		d->ops->datagram(d->ctx, &r->from, &r->pkt, now_ns);
+		break;
+	case QUEUE_STREAM:
+		if (d->ops->stream)
+			d->ops->stream(d->ctx, &r->from, r->pkt.data,
+				       r->pkt.len);
 		break;
 	case QUEUE_NOTICE:
 		assert(r->pkt.len == sizeof(notice));
@@ -174,6 +182,14 @@ static void offload_udp(struct device *d)
 			 d->tun.name, strerror(errno));
 }
 
+/* A pair that keeps what is put into it apart, and has a bound. */
+static bool make_inlet(struct device *d)
+{
+	return !socketpair(AF_UNIX,
+			   SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+			   d->inlet);
+}
+
 enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
 		       uint16_t port, bool offload, struct device **out,
 		       struct hp_fault *f)
@@ -188,9 +204,10 @@ enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
 	d->log = log;
 	d->offload = offload;
 	d->tun.fd = -1;
+	d->inlet[0] = d->inlet[1] = -1;
 	d->queue = queue_new(QUEUE_LEN);
 	d->ports = ports_new();
-	err = d->queue && d->ports ? HP_OK : HP_ERR_NOMEM;
+	err = d->queue && d->ports && make_inlet(d) ? HP_OK : HP_ERR_NOMEM;
 	if (!err)
 		err = hp_loop_watch(loop, queue_fd(d->queue), EPOLLIN, on_queue,
 				    d);
@@ -223,6 +240,9 @@ void device_free(struct device *d)
 	queue_free(d->queue);
 	ports_free(d->ports);
 	tun_close(&d->tun);
+	for (int i = 0; i < 2; i++)
+		if (d->inlet[i] >= 0)
+			close(d->inlet[i]);
 	free(d);
 }
 
@@ -235,6 +255,7 @@ enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 		.ports = d->ports,
 		.fib = hp_wg_fib(wg),
 		.queue = d->queue,
+		.stream = d->inlet[0],
 		.relayed = relayed,
 		.engine = hp_wg_engine(wg),
 		.offload = d->offload,
@@ -316,6 +337,19 @@ enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 		return HP_ERR_IO;
 	}
 	return hp_udp_send(u, path, ttl, buf, len);
+}
+
+void device_take(struct device *d, const struct hp_path *from,
+		 const uint8_t *buf, size_t len)
+{
+	struct iovec iov[] = {
+		{ (void *)(uintptr_t)from, sizeof(*from) },
+		{ (void *)(uintptr_t)buf, len },
+	};
+	const struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	/* No room: it is lost, as on any wire that is too slow. */
+	(void)!sendmsg(d->inlet[1], &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 enum hp_err device_send_whole(struct device *d, const struct hp_path *path,

@@ -31,6 +31,11 @@ struct device_ops {
 	/* An inner packet without a session to send it on. */
 	void (*inner)(void *ctx, struct hp_pkt *pkt, uint64_t now_ns);
 	void (*notice)(void *ctx, const struct hp_notice *n, uint64_t now_ns);
+	/* A sealed datagram, for the stream that @to names; NULL: there are no
+	 * streams.
+	 */
+	void (*stream)(void *ctx, const struct hp_path *to, const uint8_t *buf,
+		       size_t len);
 	/* The system refused to send over @path. */
 	void (*failed)(void *ctx, const struct hp_path *path, int sys_errno,
 		       uint64_t now_ns);
@@ -90,6 +95,11 @@ void device_close_port(struct device *d, uint32_t sock);
  */
 enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 			const uint8_t *buf, size_t len);
+/* Hands data that came by the stream of @from, perhaps behind a relay header,
+ * to the data thread.
+ */
+void device_take(struct device *d, const struct hp_path *from,
+		 const uint8_t *buf, size_t len);
 /* The same, whole or not at all. */
 enum hp_err device_send_whole(struct device *d, const struct hp_path *path,
 			      const uint8_t *buf, size_t len);

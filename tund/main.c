@@ -2,6 +2,7 @@
 /* hptund: the options, and which of its two ways of running they mean. */
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +213,8 @@ int main(int argc, char **argv)
 	struct hp_fault fault = { 0 };
 	struct log log = { 0 };
 
+	/* A connection that ended shows it by an error. */
+	signal(SIGPIPE, SIG_IGN);
 	if (!run(&o, &log, &fault))
 		return 0;
 	log_fault(&log, &fault);

@@ -26,12 +26,14 @@
 #include "rtnl.h"
 #include "sandbox.h"
 #include "stock.h"
+#include "stream.h"
 #include "sys/clock.h"
 #include "sys/cpu.h"
 #include "sys/loop.h"
 #include "sys/resolve.h"
 #include "sys/rng.h"
 #include "sys/store.h"
+#include "sys/store_peers.h"
 #include "uapi.h"
 #include "underlay.h"
 #include "wg/device.h"
@@ -42,7 +44,7 @@
 /* What a store that failed (disk full) waits for the next try. */
 #define STORE_RETRY_NS (10 * HP_S)
 /* New addresses of peers are collected so long, and at the end. */
-#define CACHE_NS (60 * HP_S)
+#define CACHE_NS (10 * HP_S)
 
 /* Two seconds for the kernel to clear away a dead daemon. */
 #define OUTLIVE_TRIES 40
@@ -69,6 +71,7 @@ struct netmode {
 	struct hp_resolver *resolver;
 	struct stock *stock;
 	struct portmap *portmap;
+	struct streams *streams;
 	struct ctl *ctl;
 	struct wgsock *sock;
 	unsigned int pending;
@@ -87,7 +90,9 @@ static void node_send(void *ctx, const struct hp_path *path, int ttl,
 {
 	struct netmode *m = ctx;
 
-	if (device_send(m->device, path, ttl, buf, len) != HP_OK)
+	if (hp_path_is_stream(path))
+		(void)streams_send(m->streams, path, buf, len);
+	else if (device_send(m->device, path, ttl, buf, len) != HP_OK)
 		hp_node_send_failed(m->node, path, errno,
 				    hp_loop_now(m->loop));
 }
@@ -198,6 +203,13 @@ static void node_lans(void *ctx, const struct hp_node_lan *lan, size_t n)
 	beacon_follow(m->beacon, lan, n);
 }
 
+static void node_stream(void *ctx, unsigned int server, bool on)
+{
+	struct netmode *m = ctx;
+
+	streams_want(m->streams, server, on);
+}
+
 static const struct hp_node_ops node_ops = {
 	.send = node_send,
 	.send_whole = node_send_whole,
@@ -208,6 +220,7 @@ static const struct hp_node_ops node_ops = {
 	.close = node_close,
 	.rebind = node_rebind,
 	.lans = node_lans,
+	.stream = node_stream,
 };
 
 static uint64_t node_deadline(void *ctx)
@@ -258,6 +271,14 @@ static void on_notice(void *ctx, const struct hp_notice *n, uint64_t now_ns)
 	hp_node_notice(m->node, n, now_ns);
 }
 
+static void on_stream(void *ctx, const struct hp_path *to, const uint8_t *buf,
+		      size_t len)
+{
+	struct netmode *m = ctx;
+
+	(void)streams_send(m->streams, to, buf, len);
+}
+
 static void on_failed(void *ctx, const struct hp_path *path, int sys_errno,
 		      uint64_t now_ns)
 {
@@ -279,6 +300,7 @@ static const struct device_ops device_ops = {
 	.datagram = on_datagram,
 	.inner = on_inner,
 	.notice = on_notice,
+	.stream = on_stream,
 	.failed = on_failed,
 	.gone = on_gone,
 };
@@ -384,8 +406,10 @@ static void on_resolved(void *ctx, unsigned int id,
 	if (error)
 		log_warn(m->log, "rendezvous %s: %s",
 			 m->store->net.server[id].host, error);
-	else
-		hp_node_set_server(m->node, id, addr4, addr6, now_ns);
+	if (error)
+		return;
+	streams_set_addr(m->streams, id, addr4, addr6, now_ns);
+	hp_node_set_server(m->node, id, addr4, addr6, now_ns);
 }
 
 static void on_network_changed(void *ctx, uint64_t now_ns)
@@ -396,6 +420,8 @@ static void on_network_changed(void *ctx, uint64_t now_ns)
 	for (i = 0; i < m->store->net.n_servers; i++)
 		hp_resolver_again(m->resolver, i, now_ns);
 	portmap_start(m->portmap, device_port(m->device));
+	streams_changed(m->streams, now_ns);
+	stock_network_changed(m->stock, now_ns);
 }
 
 /* ---- people ask ---------------------------------------------------------- */
@@ -520,6 +546,17 @@ static void on_facts(void *ctx, struct ctl_facts *out)
 		.started_ns = m->started_ns,
 		.portmap = portmap_info(m->portmap),
 	};
+}
+
+static const struct hp_stock_peer *on_stock(void *ctx,
+					    const struct hp_public *key,
+					    const char *name)
+{
+	struct netmode *m = ctx;
+	char text[HP_KEY_TEXT];
+
+	return hp_store_peer_find(m->store,
+				  key ? hp_public_text(key, text) : name);
 }
 
 static void on_signal(void *ctx, int signo, uint64_t now_ns)
@@ -661,6 +698,19 @@ static void open_beacon(struct netmode *m)
 		log_fault(m->log, &f);
 }
 
+static void load_cache(struct netmode *m)
+{
+	struct hp_fault f;
+	uint16_t port;
+
+	if (hp_store_load_cache(m->store, m->node, &port, &f))
+		log_fault(m->log, &f);
+	/* Taken meanwhile: the one we have will do. */
+	else if (port && !m->store->iface.listen_port &&
+		 device_set_port(m->device, port, NULL))
+		return;
+}
+
 static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 {
 	const struct hp_store *s = m->store;
@@ -688,8 +738,10 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 		err = hp_store_judge(s, &cfg.judge, f);
 	if (err)
 		return err;
-	for (i = 0; i < cfg.n_servers; i++)
+	for (i = 0; i < cfg.n_servers; i++) {
 		hp_server_text(&s->net.server[i], cfg.servers[i].name);
+		cfg.servers[i].over = s->net.server[i].over;
+	}
 	open_beacon(m);
 	if (!m->beacon)
 		cfg.ops.lans = NULL;
@@ -697,10 +749,25 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 	if (err)
 		return hp_fault_set(f, err, "", "cannot make the node: %s",
 				    hp_err_name(err));
-	if (hp_store_load_cache(s, m->node, f))
-		log_fault(m->log, f);
+	load_cache(m);
 	return underlay_new(m->loop, m->rtnl, m->node, on_network_changed, m,
 			    &m->underlay, f);
+}
+
+static enum hp_err open_streams(struct netmode *m, struct hp_fault *f)
+{
+	const struct streams_cfg cfg = {
+		.loop = m->loop,
+		.log = m->log,
+		.device = m->device,
+		.node = m->node,
+		.server = m->store->net.server,
+		.n_servers = m->store->net.n_servers,
+		.pin = m->store->iface.pin,
+		.n_pins = m->store->iface.n_pins,
+	};
+
+	return streams_new(&cfg, &m->streams, f);
 }
 
 static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
@@ -711,6 +778,8 @@ static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
 		.rtnl = m->rtnl,
 		.wg = hp_node_wg(m->node),
 		.index = device_index(m->device),
+		.subnet4 = hp_overlay_subnet(&m->store->id.cert.grant.overlay),
+		.subnet6 = hp_overlay_subnet6(&m->store->net.id),
 	};
 	enum hp_err err;
 	unsigned int i;
@@ -754,6 +823,7 @@ static enum hp_err open_sockets(struct netmode *m, struct hp_fault *f)
 		.reload = on_reload,
 		.stop = on_stop,
 		.facts = on_facts,
+		.stock = on_stock,
 	};
 	enum hp_err err = ctl_new(&cfg, &m->ctl, f);
 
@@ -777,6 +847,8 @@ static enum hp_err begin(struct netmode *m, struct hp_fault *f)
 		err = open_device(m, f);
 	if (!err)
 		err = open_node(m, f);
+	if (!err)
+		err = open_streams(m, f);
 	if (!err)
 		err = open_names(m, f);
 	if (!err)
@@ -817,6 +889,7 @@ static void end(struct netmode *m)
 	portmap_free(m->portmap);
 	stock_free(m->stock);
 	hp_resolver_free(m->resolver);
+	streams_free(m->streams);
 	underlay_free(m->underlay);
 	beacon_free(m->beacon);
 	hp_node_free(m->node);

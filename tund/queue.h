@@ -20,6 +20,7 @@ enum queue_kind {
 	QUEUE_PAD,	/* fills the ring up to its end; never seen outside */
 	QUEUE_INNER,	/* an inner packet that needs the control plane */
 	QUEUE_DATAGRAM,	/* a datagram from the network, with its path */
+	QUEUE_STREAM,	/* a datagram to be sent by the stream that @from names */
 	QUEUE_NOTICE,	/* a struct hp_notice; must not be lost */
 	QUEUE_FAILED,	/* a send over @from was refused: an int, its errno */
 	QUEUE_STATS,	/* data_stats() has something to be told */
@@ -29,7 +30,7 @@ enum queue_kind {
 /**
  * struct queue_record - What the reader gets
  * @kind: what it is
- * @from: QUEUE_DATAGRAM: where it came from; QUEUE_FAILED: see there
+ * @from: QUEUE_DATAGRAM: where it came from; _STREAM, _FAILED: see there
  * @pkt:  the bytes, in place, with HP_HEADROOM and HP_TAILROOM around them
  */
 struct queue_record {

@@ -6,11 +6,19 @@
 #include <string.h>
 
 #include "base/key.h"
+#include "base/time.h"
 #include "log.h"
 #include "rtnl.h"
+#include "sys/loop.h"
 #include "sys/resolve.h"
 #include "sys/store.h"
 #include "wg/device.h"
+
+/* How often peers with an endpoint are looked at, and how long one may owe an
+ * answer to our handshake before its name is looked up again: three attempts.
+ */
+#define LOOK_NS (5 * HP_S)
+#define OWED_NS (12 * HP_S)
 
 /* What a peer of ours was set up with. */
 struct entry {
@@ -18,6 +26,7 @@ struct entry {
 	bool has_endpoint;
 	struct hp_server endpoint;
 	struct hp_addr at; /* what that resolved to, HP_AF_NONE: not yet */
+	uint64_t owed_ns;  /* since when a handshake goes on; 0: none does */
 	size_t n_routes;
 	struct hp_prefix route[HP_STORE_ALLOWED_MAX];
 };
@@ -29,6 +38,7 @@ struct stock {
 	unsigned int n_names;
 	struct entry *entry;
 	size_t n;
+	uint64_t look_ns; /* HP_NEVER: no peer has an endpoint */
 };
 
 static struct entry *entry_of(const struct stock *s,
@@ -45,6 +55,23 @@ static struct entry *entry_of(const struct stock *s,
 static bool same_server(const struct hp_server *a, const struct hp_server *b)
 {
 	return a->port == b->port && !strcmp(a->host, b->host);
+}
+
+/* Our own packets to the peer would go around in the tunnel for ever. */
+static bool within_tunnel(const struct stock *s, const struct hp_addr *at)
+{
+	enum hp_family family = (enum hp_family)at->family;
+	size_t i, r;
+
+	if (hp_prefix_has(&s->cfg.subnet4, family, at->ip) ||
+	    hp_prefix_has(&s->cfg.subnet6, family, at->ip))
+		return true;
+	for (i = 0; i < s->n; i++)
+		for (r = 0; r < s->entry[i].n_routes; r++)
+			if (hp_prefix_has(&s->entry[i].route[r], family,
+					  at->ip))
+				return true;
+	return false;
 }
 
 /* A lookup that gives the same again leaves a peer alone that has moved since:
@@ -71,27 +98,111 @@ static void on_resolved(void *ctx, unsigned int id,
 	const struct hp_server *name = &s->name[id];
 	size_t i;
 
+	const struct hp_addr *at = addr4->family ? addr4 : addr6;
+
 	if (error) {
 		log_warn(s->cfg.log, "endpoint %s: %s", name->host, error);
+		return;
+	}
+	if (within_tunnel(s, at)) {
+		log_warn(s->cfg.log, "endpoint %s: its address is within the "
+			 "tunnel", name->host);
 		return;
 	}
 	for (i = 0; i < s->n; i++) {
 		struct entry *e = &s->entry[i];
 
 		if (e->has_endpoint && same_server(&e->endpoint, name))
-			endpoint_is(s, e, addr4->family ? addr4 : addr6,
-				    now_ns);
+			endpoint_is(s, e, at, now_ns);
 	}
+}
+
+static void look_up(struct stock *s, const struct hp_server *server,
+		    uint64_t now_ns)
+{
+	unsigned int id;
+
+	for (id = 0; id < s->n_names; id++) {
+		if (same_server(&s->name[id], server)) {
+			hp_resolver_again(s->resolver, id, now_ns);
+			return;
+		}
+	}
+	if (id == HP_RESOLVE_MAX ||
+	    hp_resolver_add(s->resolver, server, id) != HP_OK) {
+		log_warn(s->cfg.log, "too many endpoints to look up: not %s",
+			 server->host);
+		return;
+	}
+	s->name[s->n_names++] = *server;
+}
+
+/* Nobody answers where @e is said to be: has its name another address by now?
+ * If it has the same, it goes for a peer that moved away and was lost, too.
+ */
+static void look_at(struct stock *s, struct entry *e, uint64_t now_ns)
+{
+	struct hp_wg_peer *peer = hp_wg_peer_find(s->cfg.wg, &e->key);
+	struct hp_wg_peer_info info;
+
+	if (!peer)
+		return;
+	hp_wg_peer_info(peer, now_ns, &info);
+	hp_secret_wipe(&info.psk);
+	if (!info.handshaking)
+		e->owed_ns = 0;
+	else if (!e->owed_ns)
+		e->owed_ns = now_ns;
+	if (!e->owed_ns || hp_time_since(now_ns, e->owed_ns) < OWED_NS)
+		return;
+	e->owed_ns = now_ns;
+	e->at = (struct hp_addr){ 0 };
+	look_up(s, &e->endpoint, now_ns);
+}
+
+static uint64_t deadline(void *ctx)
+{
+	return ((const struct stock *)ctx)->look_ns;
+}
+
+static void tick(void *ctx, uint64_t now_ns)
+{
+	struct stock *s = ctx;
+	size_t i;
+
+	s->look_ns = HP_NEVER;
+	for (i = 0; i < s->n; i++) {
+		if (!s->entry[i].has_endpoint)
+			continue;
+		look_at(s, &s->entry[i], now_ns);
+		s->look_ns = now_ns + LOOK_NS;
+	}
+}
+
+void stock_network_changed(struct stock *s, uint64_t now_ns)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->entry[i].has_endpoint)
+			look_up(s, &s->entry[i].endpoint, now_ns);
 }
 
 enum hp_err stock_new(const struct stock_cfg *cfg, struct stock **out)
 {
 	struct stock *s = calloc(1, sizeof(*s));
+	struct hp_loop_timed timed = { deadline, tick, s };
 	enum hp_err err;
 
 	if (!s)
 		return HP_ERR_NOMEM;
 	s->cfg = *cfg;
+	s->look_ns = HP_NEVER;
+	err = hp_loop_timed(cfg->loop, &timed);
+	if (err) {
+		free(s);
+		return err;
+	}
 	err = hp_resolver_new(cfg->loop, on_resolved, s, &s->resolver);
 	if (err)
 		free(s);
@@ -164,26 +275,6 @@ static void choose_routes(struct stock *s, struct entry *e,
 			log_info(s->cfg.log, "no route is set for %s",
 				 hp_prefix_text(&peer->allowed[i], text));
 	}
-}
-
-static void look_up(struct stock *s, const struct hp_server *server,
-		    uint64_t now_ns)
-{
-	unsigned int id;
-
-	for (id = 0; id < s->n_names; id++) {
-		if (same_server(&s->name[id], server)) {
-			hp_resolver_again(s->resolver, id, now_ns);
-			return;
-		}
-	}
-	if (id == HP_RESOLVE_MAX ||
-	    hp_resolver_add(s->resolver, server, id) != HP_OK) {
-		log_warn(s->cfg.log, "too many endpoints to look up: not %s",
-			 server->host);
-		return;
-	}
-	s->name[s->n_names++] = *server;
 }
 
 static struct hp_wg_peer *peer_for(struct stock *s, const struct entry *before,
@@ -265,4 +356,6 @@ void stock_set(struct stock *s, const struct hp_stock_peer *peers, size_t n,
 			look_up(s, &fresh[i].endpoint, now_ns);
 	}
 	free(old);
+	if (s->look_ns == HP_NEVER)
+		s->look_ns = now_ns; /* tick() finds out whether to go on */
 }

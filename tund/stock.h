@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 
 struct hp_loop;
@@ -22,6 +23,7 @@ struct stock;
 /**
  * struct stock_cfg - What stock peers are put into; all borrowed
  * @index: of the interface that routes lead to
+ * @subnet4, @subnet6: of the network: no endpoint can be in there
  */
 struct stock_cfg {
 	struct hp_loop *loop;
@@ -29,9 +31,11 @@ struct stock_cfg {
 	struct rtnl *rtnl;
 	struct hp_wg *wg;
 	unsigned int index;
+	struct hp_prefix subnet4;
+	struct hp_prefix subnet6;
 };
 
-/* None yet. Takes one timed part of the loop. HP_ERR_NOMEM, _FULL, _IO. */
+/* None yet. Takes two timed parts of the loop. HP_ERR_NOMEM, _FULL, _IO. */
 enum hp_err stock_new(const struct stock_cfg *cfg, struct stock **out)
 	HP_MUST_CHECK;
 /* Leaves peers and routes to those who end the engine and the interface. The
@@ -48,5 +52,8 @@ void stock_free(struct stock *s);
  */
 void stock_set(struct stock *s, const struct hp_stock_peer *peers, size_t n,
 	       uint64_t now_ns);
+
+/* This host is connected in another way now: names may resolve to others. */
+void stock_network_changed(struct stock *s, uint64_t now_ns);
 
 #endif

@@ -52,6 +52,24 @@ static bool stranger_ok(struct hp_registry *r, const struct in *in)
 	return false;
 }
 
+/* How the sender of a datagram is seen. A stream's address is no place where
+ * datagrams arrive: nobody is told.
+ */
+static void seen_put(struct hp_meet_addr *out, const struct hp_path *at)
+{
+	static const struct hp_addr none;
+
+	hp_meet_addr_put(out, hp_path_is_stream(at) ? &none : &at->remote);
+}
+
+/* Is what comes by @a heard from where @b leads? */
+static bool same_place(const struct hp_path *a, const struct hp_path *b)
+{
+	return hp_addr_eq(&a->remote, &b->remote) &&
+	       (a->sock == b->sock ||
+		(!hp_path_is_stream(a) && !hp_path_is_stream(b)));
+}
+
 /* ---- cookies ---- */
 
 static void cookie_mac(const struct hp_registry *r, uint8_t out[16],
@@ -108,7 +126,7 @@ static void challenge(struct hp_registry *r, const struct in *in,
 	memcpy(m.echo, echo, sizeof(m.echo));
 	cookie_make(r, &m.cookie, in);
 	memcpy(m.ephemeral, r->ephemeral_public.b, sizeof(m.ephemeral));
-	hp_meet_addr_put(&m.seen, &in->from->remote);
+	seen_put(&m.seen, in->from);
 	r->stats.challenges++;
 	reply(r, in->from, &m, sizeof(m));
 }
@@ -135,7 +153,7 @@ static void registered(struct hp_registry *r, const struct in *in,
 	memcpy(m.echo, q->echo, sizeof(m.echo));
 	memcpy(m.session, n->session, sizeof(m.session));
 	hp_put_be64(m.counter, ++n->counter);
-	hp_meet_addr_put(&m.seen, &in->from->remote);
+	seen_put(&m.seen, in->from);
 	path_cookie(r, n, &in->from->remote, m.path);
 	hp_put_be32(m.generation, n->net->generation);
 	hp_put_be16(m.lifetime_s, HP_MEET_LIFETIME_S);
@@ -247,7 +265,7 @@ static void on_register(struct hp_registry *r, const struct in *in)
 	}
 	/* The same again: the answer was lost. Anything else as old: replay. */
 	if (n && n->net && stamp == n->stamp &&
-	    hp_addr_eq(&in->from->remote, &n->end.path.remote) &&
+	    same_place(in->from, &n->end.path) &&
 	    same_registration(r, in, n)) {
 		registered(r, in, n);
 		return;
@@ -310,7 +328,7 @@ static void alive(struct hp_registry *r, const struct in *in,
 	struct hp_meet_alive m = { 0 };
 
 	memcpy(m.request, q->counter, sizeof(m.request));
-	hp_meet_addr_put(&m.seen, &in->from->remote);
+	seen_put(&m.seen, in->from);
 	path_cookie(r, n, &in->from->remote, m.path);
 	hp_put_be32(m.generation, n->net->generation);
 	session_reply(r, n, HP_MEET_ALIVE, &m, sizeof(m), in->from);
@@ -323,7 +341,7 @@ static bool at_home(struct hp_registry *r, const struct in *in,
 	const struct hp_meet_keepalive *q = (const void *)in->buf;
 	uint8_t want[8];
 
-	if (hp_addr_eq(&in->from->remote, &n->end.path.remote))
+	if (same_place(in->from, &n->end.path))
 		return true;
 	path_cookie(r, n, &in->from->remote, want);
 	if (in->buf[3] != HP_MEET_KEEPALIVE ||
@@ -372,7 +390,7 @@ static void introduce(struct hp_registry *r, struct rg_node *to,
 	memset(m, 0, sizeof(*m));
 	memcpy(m->id, id, sizeof(m->id));
 	memcpy(m->slot, about->slot, sizeof(m->slot));
-	hp_meet_addr_put(&m->seen, &about->end.path.remote);
+	seen_put(&m->seen, &about->end.path);
 	hp_put_be32(m->channel, channel);
 	m->answer = answer;
 	hp_put_be16(m->blob_len, (uint16_t)len);
@@ -629,10 +647,13 @@ void hp_registry_rx(struct hp_registry *r, const struct hp_path *from,
 		on_meet(r, &in);
 		return;
 	case HP_DGRAM_STUN:
-		on_stun(r, &in);
+		if (hp_path_is_stream(from))
+			drop(r, HP_RG_NOT_OURS); /* there is nothing to see */
+		else
+			on_stun(r, &in);
 		return;
 	case HP_DGRAM_NONE:
-		if (classic_stun(buf, len))
+		if (classic_stun(buf, len) && !hp_path_is_stream(from))
 			on_stun(r, &in);
 		else
 			drop(r, HP_RG_NOT_OURS);

@@ -110,6 +110,7 @@ static void heard(struct hp_meet_client *c, uint64_t now_ns)
 	c->patience_ns = PATIENCE_NS;
 	c->ever_heard = true;
 	c->info.heard_ns = now_ns;
+	c->info.heard++;
 }
 
 /* ---- hello ---- */
@@ -293,6 +294,7 @@ static void session_begin(struct hp_meet_client *c,
 	c->info.refused = 0;
 	c->lost = false;
 	c->standing = true;
+	c->info.settled = true;
 	c->state = HP_MEET_UP;
 	heard(c, now_ns);
 	keepalive_plan(c, now_ns);
@@ -375,6 +377,7 @@ static void path_prove(struct hp_meet_client *c, const uint8_t path[8],
 		       uint64_t now_ns)
 {
 	memcpy(c->path, path, sizeof(c->path));
+	c->info.settled = false;
 	if (c->path_tries++ >= PATH_TRIES)
 		return;
 	c->tries = 0;
@@ -388,6 +391,7 @@ static void keepalive_answered(struct hp_meet_client *c, uint64_t now_ns)
 
 	c->info.rtt_ns = hp_time_since(now_ns, c->keepalive_ns);
 	c->record_new = still_new;
+	c->info.settled = true;
 	c->path_tries = 0;
 	c->keepalive = 0;
 	keepalive_plan(c, now_ns);
@@ -764,6 +768,12 @@ void hp_meet_refresh(struct hp_meet_client *c, uint64_t now_ns)
 		return;
 	c->tries = 0;
 	keepalive_send(c, now_ns);
+}
+
+void hp_meet_try(struct hp_meet_client *c, uint64_t now_ns)
+{
+	if (c->state == HP_MEET_UP)
+		keepalive_put(c, now_ns);
 }
 
 void hp_meet_info(const struct hp_meet_client *c, struct hp_meet_info *out)

@@ -139,7 +139,9 @@ enum hp_meet_state {
  * @heard_ns:  last authenticated or cookie-bearing answer, 0: none
  * @next_ns:   next attempt while not registered, else next keepalive
  * @refused:   0, or why the last registration was refused
+ * @heard:     answers so far that only the server could give
  * @lost:      HP_MEET_EV_LOST stands
+ * @settled:   the session is where we speak from, as far as is known
  * @relay:     the server relays
  * @dropped:   datagrams from the server that were not acceptable
  */
@@ -151,7 +153,9 @@ struct hp_meet_info {
 	uint64_t heard_ns;
 	uint64_t next_ns;
 	enum hp_meet_reason refused;
+	uint64_t heard;
 	bool lost;
+	bool settled;
 	bool relay;
 	uint64_t dropped;
 };
@@ -217,6 +221,11 @@ void hp_meet_bye(struct hp_meet_client *c, uint64_t now_ns);
  * session and the reflexive addresses at once.
  */
 void hp_meet_network_changed(struct hp_meet_client *c, uint64_t now_ns);
+
+/* Sends one keepalive beside those that are planned, to find out whether it is
+ * answered; nothing is concluded when it is not.
+ */
+void hp_meet_try(struct hp_meet_client *c, uint64_t now_ns);
 
 /* Is our address still the one that the server knows? Asks at once, but not
  * again within a second.

@@ -104,7 +104,7 @@ static enum hp_err check_challenge(const uint8_t *msg)
 {
 	const struct hp_meet_challenge *m = (const void *)msg;
 
-	return m->seen.family ? check_addr(&m->seen) : HP_ERR_FORMAT;
+	return check_addr(&m->seen);
 }
 
 static enum hp_err check_register(const uint8_t *msg, size_t len)
@@ -119,8 +119,7 @@ static enum hp_err check_registered(const uint8_t *msg)
 {
 	const struct hp_meet_registered *m = (const void *)msg;
 
-	if (m->zero || m->relay > 1 || !m->seen.family ||
-	    hp_get_be16(m->lifetime_s) == 0)
+	if (m->zero || m->relay > 1 || hp_get_be16(m->lifetime_s) == 0)
 		return HP_ERR_FORMAT;
 	return check_addr(&m->seen);
 }
@@ -148,7 +147,7 @@ static enum hp_err check_alive(const uint8_t *msg)
 {
 	const struct hp_meet_alive *m = (const void *)msg;
 
-	return m->seen.family ? check_addr(&m->seen) : HP_ERR_FORMAT;
+	return check_addr(&m->seen);
 }
 
 static enum hp_err check_connect(const uint8_t *msg, size_t len)
@@ -171,8 +170,7 @@ static enum hp_err check_intro(const uint8_t *msg, size_t len)
 {
 	const struct hp_meet_intro *m = (const void *)msg;
 
-	if (m->zero || m->answer > 1 || !m->seen.family ||
-	    check_addr(&m->seen))
+	if (m->zero || m->answer > 1 || check_addr(&m->seen))
 		return HP_ERR_FORMAT;
 	return check_tail(len, sizeof(*m), hp_get_be16(m->blob_len),
 			  m->answer ? HP_MEET_RECORD_MAX : HP_MEET_OFFER_MAX,

@@ -62,7 +62,9 @@ enum hp_meet_reason {
 	HP_MEET_TIMEOUT = 6,	  /* no answer from the server; never sent */
 };
 
-/* An address, family (4 or 6; 0: none, all else zero), port, IP. */
+/* An address, family (4 or 6; 0: none, all else zero), port, IP. There is none
+ * for one who is heard over a stream.
+ */
 struct hp_meet_addr {
 	uint8_t family;
 	uint8_t zero;

@@ -56,7 +56,8 @@ enum hp_err hp_network_add_server(struct hp_network *net,
 {
 	for (unsigned int i = 0; i < net->n_servers; i++)
 		if (!strcmp(net->server[i].host, s->host) &&
-		    net->server[i].port == s->port)
+		    net->server[i].port == s->port &&
+		    net->server[i].over == s->over)
 			return HP_ERR_EXISTS;
 	if (net->n_servers == HP_SERVERS_MAX)
 		return HP_ERR_FULL;
@@ -267,15 +268,40 @@ static bool host_ok(const char *host)
 	       strspn(host, chars) == strlen(host) && !strstr(host, "..");
 }
 
+static const char *const schemes[] = {
+	[HP_OVER_UDP] = "",
+	[HP_OVER_TCP] = "tcp://",
+	[HP_OVER_TLS] = "tls://",
+};
+
+const char *hp_server_scheme(enum hp_transport over)
+{
+	return schemes[over];
+}
+
+enum hp_transport hp_server_scheme_take(const char **text)
+{
+	for (enum hp_transport t = HP_OVER_TCP; t <= HP_OVER_TLS; t++) {
+		if (strncmp(*text, schemes[t], strlen(schemes[t])))
+			continue;
+		*text += strlen(schemes[t]);
+		return t;
+	}
+	return HP_OVER_UDP;
+}
+
 enum hp_err hp_server_parse(const char *text, struct hp_server *out,
 			    struct hp_fault *f)
 {
-	static const char how[] = "write HOST, HOST:PORT or [IPV6]:PORT";
-	struct hp_server s = { .port = HP_SERVER_PORT };
+	static const char how[] = "write HOST, HOST:PORT or [IPV6]:PORT, "
+				  "tcp:// or tls:// in front if only that "
+				  "is to be used";
+	struct hp_server s = { .over = hp_server_scheme_take(&text) };
 	char copy[HP_SERVER_TEXT];
 	struct hp_addr a;
 	char *colon;
 
+	s.port = s.over == HP_OVER_TLS ? HP_SERVER_TLS_PORT : HP_SERVER_PORT;
 	if (strlen(text) >= sizeof(copy) ||
 	    strcspn(text, ":") >= sizeof(s.host))
 		return hp_fault_set(f, HP_ERR_FORMAT, how,
@@ -315,8 +341,8 @@ char *hp_server_text(const struct hp_server *s, char out[HP_SERVER_TEXT])
 {
 	bool six = strchr(s->host, ':') != NULL;
 
-	snprintf(out, HP_SERVER_TEXT, "%s%s%s:%u", six ? "[" : "", s->host,
-		 six ? "]" : "", s->port);
+	snprintf(out, HP_SERVER_TEXT, "%s%s%s%s:%u", schemes[s->over],
+		 six ? "[" : "", s->host, six ? "]" : "", s->port);
 	return out;
 }
 

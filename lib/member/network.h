@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/key.h"
+#include "base/path.h"
 
 /* Longest name of a node or network, with its NUL. */
 #define HP_NAME_TEXT 33
@@ -21,19 +22,23 @@
 #define HP_SERVERS_MAX 4
 /* Longest host name of one, with its NUL; "HOST:PORT" with its NUL. */
 #define HP_SERVER_HOST 72
-#define HP_SERVER_TEXT 80
+#define HP_SERVER_TEXT 88
 #define HP_SERVER_PORT 8888
+#define HP_SERVER_TLS_PORT 443
 /* Under what a node registers at the rendezvous: no name to be seen. */
 #define HP_SLOT_LEN 16
 
 /**
  * struct hp_server - A rendezvous server as its user names it
  * @host: DNS name or IP address, no brackets
- * @port: UDP port
+ * @port: UDP port, and that of TCP where UDP is blocked
+ * @over: HP_OVER_UDP: UDP first, TCP and TLS where it is blocked; else nothing
+ *        but that, at @port
  */
 struct hp_server {
 	char host[HP_SERVER_HOST];
 	uint16_t port;
+	enum hp_transport over;
 };
 
 /**
@@ -137,14 +142,21 @@ enum hp_err hp_overlay_parse(const char *text, struct hp_overlay *out,
 enum hp_err hp_name_parse(const char *text, char out[HP_NAME_TEXT],
 			  struct hp_fault *f) HP_MUST_CHECK;
 /**
- * hp_server_parse() - Read "HOST", "HOST:PORT", "IP6" or "[IP6]:PORT"
+ * hp_server_parse() - Read "HOST", "HOST:PORT", "IP6" or "[IP6]:PORT", perhaps
+ * behind "tcp://" or "tls://" (port 443 without another)
  *
  * Return: HP_OK; HP_ERR_FORMAT with @f filled, @out untouched.
  */
 enum hp_err hp_server_parse(const char *text, struct hp_server *out,
 			    struct hp_fault *f) HP_MUST_CHECK;
-/* "s.example.net:8888", "[2001:db8::1]:8888". Returns @out. */
+/* "s.example.net:8888", "tls://[2001:db8::1]:443". Returns @out. */
 char *hp_server_text(const struct hp_server *s, char out[HP_SERVER_TEXT]);
+
+/* What stands in front of a server's name: "", "tcp://", "tls://"; and takes it
+ * off a text.
+ */
+const char *hp_server_scheme(enum hp_transport over);
+enum hp_transport hp_server_scheme_take(const char **text);
 
 /**
  * hp_network_from_word() - A throwaway network out of a word

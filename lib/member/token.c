@@ -22,12 +22,14 @@
 #define GROUP_DATA 29
 #define GROUP_TEXT 40
 #define HASH_LEN 4
-#define PAYLOAD_MAX 580
+#define PAYLOAD_MAX 608
+/* "tls://HOST" */
+#define SERVER_MAX (HP_SERVER_HOST + 6)
 #define B64 sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 /* length, name, id, secret, invite, grant, servers, hash */
 _Static_assert(2 + HP_NAME_TEXT + 3 * HP_KEY_LEN + HP_CERT_WIRE_MAX - 129 + 1 +
-			       HP_SERVERS_MAX * (HP_SERVER_HOST + 2) +
+			       HP_SERVERS_MAX * (SERVER_MAX + 2) +
 			       HASH_LEN <=
 		       PAYLOAD_MAX,
 	       "the longest payload fits");
@@ -99,7 +101,12 @@ static size_t payload_put(uint8_t *buf, const struct hp_network *net,
 	hp_grant_put(&w, g);
 	hp_wr_u8(&w, (uint8_t)net->n_servers);
 	for (unsigned int i = 0; i < net->n_servers; i++) {
-		text_put(&w, net->server[i].host);
+		char text[SERVER_MAX];
+
+		snprintf(text, sizeof(text), "%s%s",
+			 hp_server_scheme(net->server[i].over),
+			 net->server[i].host);
+		text_put(&w, text);
 		hp_wr_be16(&w, net->server[i].port);
 	}
 	hp_put_be16(buf, (uint16_t)(w.len + HASH_LEN));
@@ -271,8 +278,14 @@ static bool payload_get(const uint8_t *payload, size_t len,
 	n = hp_rd_u8(&r);
 	for (unsigned int i = 0; i < n && !r.bad; i++) {
 		struct hp_server s = { 0 };
+		char text[SERVER_MAX];
+		const char *host = text;
 
-		text_get(&r, s.host, sizeof(s.host));
+		text_get(&r, text, sizeof(text));
+		s.over = hp_server_scheme_take(&host);
+		if (r.bad || strlen(host) >= sizeof(s.host))
+			return false;
+		strcpy(s.host, host);
 		s.port = hp_rd_be16(&r);
 		if (!s.host[0] || !s.port ||
 		    hp_network_add_server(&t->net, &s))

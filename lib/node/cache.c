@@ -3,7 +3,9 @@
  * Where each peer was reached before, kept across restarts: sealed under a key
  * of the network, for the shell to put on disk. It holds no more than where to
  * call (call.c); who answers there has to prove who it is, so that an old or
- * foreign address does no harm. The newest are kept when there are too many.
+ * foreign address does no harm. The newest are kept when there are too many. Our
+ * own port is in it, too: a node that comes back with the one it had is where
+ * others look for it, and its NAT may still be open.
  */
 #include "node/internal.h"
 
@@ -13,7 +15,7 @@
 #include "base/crypto.h"
 
 #define VERSION 1
-#define HEAD (1 + 2)
+#define HEAD (1 + 2 + 2)
 #define ENTRY_MAX (HP_SLOT_LEN + 1 + HP_HOMES * HP_ADDR_WIRE_MAX)
 
 _Static_assert(HP_NODE_CACHE_MAX ==
@@ -44,7 +46,7 @@ void hp_cache_good(struct peer *p, const struct hp_path *path)
 	struct hp_node *n = p->node;
 
 	if (path->channel || path->remote.scope ||
-	    (p->n_homes && hp_addr_eq(&p->homes[0], &path->remote)))
+	    (p->home_s && hp_addr_eq(&p->homes[0], &path->remote)))
 		return;
 	put_at(p, 0, &path->remote);
 	p->home_s = hp_node_wall(n);
@@ -92,6 +94,7 @@ size_t hp_node_cache_get(const struct hp_node *n, uint8_t out[HP_NODE_CACHE_MAX]
 	uint16_t count = 0;
 
 	hp_wr_u8(&w, VERSION);
+	hp_wr_be16(&w, n->port);
 	hp_wr_be16(&w, 0);
 	for (const struct peer *p = n->peers; p; p = p->hh.next) {
 		if (!p->n_homes || p->home_s < since_s || p->cause != HP_OK)
@@ -102,7 +105,7 @@ size_t hp_node_cache_get(const struct hp_node *n, uint8_t out[HP_NODE_CACHE_MAX]
 			hp_addr_put(&w, &p->homes[i]);
 		count++;
 	}
-	hp_put_be16(w.start + 1, count);
+	hp_put_be16(w.start + 3, count);
 	key_of(n, &key);
 	hp_box_seal(&key, &n->cfg.rng, NULL, 0, w.start, w.len, out);
 	hp_secret_wipe(&key);
@@ -142,7 +145,8 @@ static enum hp_err entries_get(struct hp_rd r, struct hp_node *n)
 	return hp_rd_done(&r) ? HP_OK : HP_ERR_FORMAT;
 }
 
-enum hp_err hp_node_cache_set(struct hp_node *n, const uint8_t *buf, size_t len)
+enum hp_err hp_node_cache_set(struct hp_node *n, const uint8_t *buf, size_t len,
+			      uint16_t *port)
 {
 	static const size_t least = HP_BOX_OVERHEAD + HEAD;
 	uint8_t plain[HP_NODE_CACHE_MAX - HP_BOX_OVERHEAD];
@@ -160,6 +164,7 @@ enum hp_err hp_node_cache_set(struct hp_node *n, const uint8_t *buf, size_t len)
 	r = hp_rd_of(plain, len - HP_BOX_OVERHEAD);
 	if (hp_rd_u8(&r) != VERSION)
 		return HP_ERR_VERSION;
+	*port = hp_rd_be16(&r);
 	err = entries_get(r, NULL);
 	return err ? err : entries_get(r, n);
 }

@@ -6,8 +6,9 @@
  *	its LANs	at the start, when the network changed, and while
  *			anybody is looked for: after 0, 1, 2, 4 .. 60 s
  *	its old places	where the peer was reached before (cache.c), and
- *	other peers	that pass the call on (mesh.c): while no server is
- *			there, or none knows the peer, in the same rhythm
+ *	other peers	that pass the call on (mesh.c): in the same rhythm
+ *			while no server is there, none knows the peer, or
+ *			none brought it about in a few seconds
  *
  *	caller                     who hears it
  *	  |------- ASK, a ------------->|   proves nothing: changes nothing
@@ -50,11 +51,22 @@ static uint64_t nonce(struct hp_node *n)
 	return c->nonce[0];
 }
 
+/* What a past run of a peer said to us is not to be taken for what this one
+ * says: its answers die with their nonces. Exchanges that others have under way
+ * are asked for again.
+ */
+void hp_calls_renew(struct hp_node *n)
+{
+	n->calls.nonce[0] = n->calls.nonce[1] = 0;
+}
+
 static bool is_ours(const struct hp_node *n, uint64_t echo)
 {
 	const struct calls *c = &n->calls;
 	uint64_t age_ns = hp_time_since(n->now_ns, c->nonce_ns);
 
+	if (!echo)
+		return false;
 	if (echo == c->nonce[0])
 		return age_ns < NONCE_NS + NONCE_LATE_NS;
 	return echo == c->nonce[1] && age_ns < NONCE_LATE_NS;
@@ -107,8 +119,16 @@ static bool is_anybody_looked_for(const struct hp_node *n)
 	return false;
 }
 
-static bool is_served(const struct hp_node *n)
+/* Is it left to the servers? One that just died is not known to be dead yet, so
+ * they have two rounds.
+ */
+static bool is_served(const struct peer *p)
 {
+	const struct hp_node *n = p->node;
+	bool relayed = p->session && hp_path_set(&p->relay) && !p->silent;
+
+	if (!relayed && (p->offline || p->calls >= 2))
+		return false;
 	for (unsigned int i = 0; i < n->n_servers; i++)
 		if (n->servers[i].state == HP_SERVER_REGISTERED)
 			return true;
@@ -200,13 +220,13 @@ void hp_call_tick(struct peer *p)
 	struct hp_node *n = p->node;
 	struct caller to = { 0 };
 	uint8_t call[HP_CALL_LEN];
+	bool served = is_served(p);
 
 	p->call_ns = HP_NEVER;
 	if (!is_looked_for(p))
 		return;
 	p->call_ns = n->now_ns + wait_ns(n, p->calls++);
-	if ((is_served(n) && !p->offline) ||
-	    !make(n, HP_CALL_ASK, true, 0, call))
+	if (served || !make(n, HP_CALL_ASK, true, 0, call))
 		return;
 	for (unsigned int i = 0; i < p->n_homes; i++) {
 		to.path.remote = p->homes[i];

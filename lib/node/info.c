@@ -57,6 +57,19 @@ const char *hp_mapping_text(enum hp_mapping m)
 	return "unknown";
 }
 
+const char *hp_transport_text(enum hp_transport t)
+{
+	switch (t) {
+	case HP_OVER_UDP:
+		return "UDP";
+	case HP_OVER_TCP:
+		return "TCP";
+	case HP_OVER_TLS:
+		return "TLS";
+	}
+	return "unknown";
+}
+
 struct hp_wg *hp_node_wg(struct hp_node *n)
 {
 	return n->wg;
@@ -113,6 +126,8 @@ void hp_node_server_get(const struct hp_node *n, unsigned int i,
 		.seen6 = s->seen[1][0],
 		.mapping = hp_server_mapping(n, s),
 		.rtt_ns = s->rtt_ns,
+		.over = s->by_stream ? s->stream : HP_OVER_UDP,
+		.stream = s->stream_why,
 	};
 }
 

@@ -39,6 +39,9 @@
 /* Addresses that are remembered of a peer. */
 #define HP_HOMES 6
 
+/* Room for why there is no stream. */
+#define STREAM_WHY 160
+
 struct half;
 struct hp_netcheck;
 
@@ -53,6 +56,15 @@ struct server {
 	struct hp_addr addr;		/* the one in use */
 	struct hp_addr seen[2][2];	/* [IPv4, IPv6][server port] */
 	uint64_t rtt_ns;
+
+	/* stream.c */
+	bool stream_only;
+	bool stream_asked;		/* of the shell */
+	enum hp_transport stream;	/* HP_OVER_UDP: there is none */
+	bool by_stream;			/* packets take it */
+	bool reply_udp;			/* what is sent now answers, or tries, UDP */
+	uint64_t udp_ns;		/* when UDP is tried again */
+	char stream_why[STREAM_WHY];
 };
 
 /**
@@ -141,7 +153,7 @@ struct peer {
 	struct hp_pace answers;		/* how often we tell of ours */
 	struct hp_addr homes[HP_HOMES];	/* the last good one first */
 	unsigned int n_homes;
-	uint64_t home_s;		/* when that changed; UTC */
+	uint64_t home_s;		/* when that was; UTC, 0: not in this run */
 	unsigned int calls;		/* calls to these without success */
 	uint64_t call_ns;		/* the next one */
 	struct hp_pace carried;		/* what was passed on for it */
@@ -359,6 +371,8 @@ void hp_calls_lans(struct hp_node *n, const struct hp_ifrules *rules);
 void hp_calls_soon(struct hp_node *n);
 void hp_calls_again(struct hp_node *n);
 void hp_calls_tick(struct hp_node *n);
+/* A peer was found to have restarted. */
+void hp_calls_renew(struct hp_node *n);
 /* @p is looked for: it is called from now on, until it is reached. */
 void hp_call_begin(struct peer *p);
 void hp_call_tick(struct peer *p);
@@ -381,6 +395,25 @@ void hp_mesh_carried(struct peer *via, const struct hp_note *note);
 void hp_cache_good(struct peer *p, const struct hp_path *path);
 void hp_cache_told(struct peer *p, const struct hp_candidate *cand,
 		   size_t count);
+
+/* stream.c: whether a server is spoken to by UDP or by a stream. */
+void hp_stream_init(struct server *s, enum hp_transport over);
+/* Asks for the stream of a server that has no other way. */
+void hp_stream_start(struct server *s);
+/* The socket that packets for the server take now. */
+uint32_t hp_stream_sock(const struct server *s);
+/* The server fell silent, or is registered with. */
+void hp_stream_lost(struct server *s);
+void hp_stream_registered(struct server *s);
+/* May @buf go to @dst, and by which socket? */
+bool hp_stream_pass(const struct server *s, const struct hp_addr *dst,
+		    const uint8_t *buf, size_t len, uint32_t *sock);
+/* A datagram of a server; HP_ERR_TYPE: not of this one. */
+enum hp_err hp_stream_rx(struct server *s, const struct hp_path *from,
+			 const uint8_t *buf, size_t len);
+/* Try UDP again soon: the network changed. */
+void hp_stream_changed(struct server *s);
+void hp_stream_tick(struct server *s);
 
 /* suite.c */
 /* What our record says of ciphers. */

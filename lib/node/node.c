@@ -399,6 +399,8 @@ void hp_node_start(struct hp_node *n, uint16_t port, uint64_t wall_s,
 	n->wall_ns = now_ns;
 	n->port = port;
 	n->started = true;
+	for (unsigned int i = 0; i < n->n_servers; i++)
+		hp_stream_start(&n->servers[i]);
 	hp_node_publish(n, true);
 	hp_calls_soon(n);
 	for (struct peer *p = n->peers; p; p = p->hh.next) {
@@ -441,8 +443,10 @@ void hp_node_network_changed(struct hp_node *n, uint64_t now_ns)
 	n->now_ns = now_ns;
 	if (!n->started)
 		return;
-	for (unsigned int i = 0; i < n->n_servers; i++)
+	for (unsigned int i = 0; i < n->n_servers; i++) {
 		hp_meet_network_changed(n->servers[i].client, now_ns);
+		hp_stream_changed(&n->servers[i]);
+	}
 	poke_all(n);
 	hp_calls_again(n);
 }
@@ -492,6 +496,10 @@ void hp_node_set_server(struct hp_node *n, unsigned int server,
 		s->state = HP_SERVER_TRYING;
 		s->addr = addr4->family ? *addr4 : *addr6;
 	}
+	if (!hp_addr_eq(&s->addr, addr4) && !hp_addr_eq(&s->addr, addr6))
+		s->addr = addr4->family ? *addr4 : *addr6;
+	if (n->started)
+		hp_stream_start(s);
 	hp_meet_set_addrs(s->client, addrs, now_ns);
 }
 
@@ -594,8 +602,8 @@ static void rx_server(struct hp_node *n, const struct hp_path *from,
 		      const struct hp_pkt *pkt)
 {
 	for (unsigned int i = 0; i < n->n_servers; i++)
-		if (hp_meet_rx(n->servers[i].client, &from->remote, pkt->data,
-			       pkt->len, n->now_ns) != HP_ERR_TYPE)
+		if (hp_stream_rx(&n->servers[i], from, pkt->data, pkt->len) !=
+		    HP_ERR_TYPE)
 			return;
 }
 
@@ -618,6 +626,8 @@ static void rx_kind(struct hp_node *n, enum hp_datagram kind,
 				 pkt->len - HP_WIRE_HEAD);
 		break;
 	case HP_DGRAM_STUN:
+		if (hp_path_is_stream(from))
+			break;
 		hp_learn_rx(n, from, pkt->data, pkt->len);
 		if (from->sock) {
 			hp_sample_rx(n, from, pkt->data, pkt->len);
@@ -713,9 +723,11 @@ void hp_node_tick(struct hp_node *n, uint64_t now_ns)
 
 	n->now_ns = now_ns;
 	tick_faults(n);
-	for (unsigned int i = 0; i < n->n_servers; i++)
+	for (unsigned int i = 0; i < n->n_servers; i++) {
 		if (hp_meet_deadline(n->servers[i].client) <= now_ns)
 			hp_meet_tick(n->servers[i].client, now_ns);
+		hp_stream_tick(&n->servers[i]);
+	}
 	if (hp_wg_deadline(n->wg) <= now_ns)
 		hp_wg_tick(n->wg, now_ns);
 	while ((t = hp_heap_pop(&n->heap, now_ns)))
@@ -733,8 +745,10 @@ uint64_t hp_node_deadline(const struct hp_node *n)
 	next = hp_time_min(next, n->sample.next_ns);
 	next = hp_time_min(next, n->learn.next_ns);
 	next = hp_time_min(next, n->calls.next_ns);
-	for (unsigned int i = 0; i < n->n_servers; i++)
+	for (unsigned int i = 0; i < n->n_servers; i++) {
 		next = hp_time_min(next,
 				   hp_meet_deadline(n->servers[i].client));
+		next = hp_time_min(next, n->servers[i].udp_ns);
+	}
 	return next;
 }

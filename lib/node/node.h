@@ -40,7 +40,7 @@ struct hp_wg;
 #define HP_BEACON_PORT 8890
 /* Peers whose addresses are kept on disk, and the bytes that takes at most. */
 #define HP_NODE_CACHED 256
-#define HP_NODE_CACHE_MAX (40 + 3 + HP_NODE_CACHED * (16 + 1 + 6 * 19))
+#define HP_NODE_CACHE_MAX (40 + 5 + HP_NODE_CACHED * (16 + 1 + 6 * 19))
 
 /**
  * struct hp_node_lan - A LAN that this host is on
@@ -77,6 +77,7 @@ enum hp_peer_state {
 const char *hp_server_state_text(enum hp_server_state s);
 const char *hp_peer_state_text(enum hp_peer_state s);
 const char *hp_mapping_text(enum hp_mapping m);
+const char *hp_transport_text(enum hp_transport t);
 
 enum hp_node_event_kind {
 	HP_NODE_SERVER,		/* a server's state or what it sees changed */
@@ -136,8 +137,13 @@ struct hp_node_event {
  * @lans:      beacons go to these LANs from now on: listen there for those of
  *             others, at hp_beacon_group(), for hp_node_beacon(). May be
  *             called within hp_node_set_interfaces(). NULL: no beacons
+ * @stream:    keeps a TCP or TLS connection to that server open, or closes it
+ *             (@on); how it fares is told by hp_node_stream(), not from within
+ *             this call. What is sent by a path whose socket is HP_SOCK_STREAM
+ *             plus the server's number goes there
  *
- * Those from open on may be NULL: methods that need more sockets are off then.
+ * Those from open on may be NULL: methods that need more sockets are off then,
+ * and servers are spoken to by UDP alone.
  */
 struct hp_node_ops {
 	void (*send)(void *ctx, const struct hp_path *path, int ttl,
@@ -151,11 +157,15 @@ struct hp_node_ops {
 	void (*close)(void *ctx, uint32_t sock);
 	enum hp_err (*rebind)(void *ctx, uint16_t *port);
 	void (*lans)(void *ctx, const struct hp_node_lan *lan, size_t n);
+	void (*stream)(void *ctx, unsigned int server, bool on);
 };
 
-/* A rendezvous server: what the user wrote, and what it resolved to. */
+/* A rendezvous server: what the user wrote, and what it resolved to. @over: UDP:
+ * first, and a stream where that is not answered; else nothing but a stream.
+ */
 struct hp_node_server {
 	char name[HP_SERVER_TEXT]; /* "s.example.net:8888", for people */
+	enum hp_transport over;
 	struct hp_addr addr4;	/* HP_AF_NONE: none */
 	struct hp_addr addr6;
 };
@@ -240,6 +250,14 @@ void hp_node_set_server(struct hp_node *n, unsigned int server,
 			const struct hp_addr *addr4,
 			const struct hp_addr *addr6, uint64_t now_ns);
 
+/**
+ * hp_node_stream() - How the stream to a server fares
+ * @over: what carries it; HP_OVER_UDP: there is none (any more)
+ * @why:  why there is none, for people (copied); NULL: nothing is wrong
+ */
+void hp_node_stream(struct hp_node *n, unsigned int server,
+		    enum hp_transport over, const char *why, uint64_t now_ns);
+
 /* Connect to one peer, by name, or to every member that shows up; and keep it
  * so. HP_ERR_FORMAT: not a name; HP_ERR_EXISTS: our own name; HP_ERR_FULL.
  */
@@ -293,11 +311,12 @@ uint64_t hp_node_deadline(const struct hp_node *n);
 /* Where peers were reached, sealed, for the disk; the bytes written. */
 size_t hp_node_cache_get(const struct hp_node *n,
 			 uint8_t out[HP_NODE_CACHE_MAX]);
-/* Takes that back, before hp_node_start(). HP_ERR_SHORT, HP_ERR_FORMAT,
+/* Takes that back, before hp_node_start(). @port: ours then, worth having again;
+ * 0: not known. HP_ERR_SHORT, HP_ERR_FORMAT,
  * HP_ERR_AUTH (altered, or of another node), HP_ERR_VERSION: nothing is taken.
  */
 enum hp_err hp_node_cache_set(struct hp_node *n, const uint8_t *buf,
-			      size_t len) HP_MUST_CHECK;
+			      size_t len, uint16_t *port) HP_MUST_CHECK;
 
 /* Parts that the shell needs: the FIB for data threads, stock peers. */
 struct hp_wg *hp_node_wg(struct hp_node *n);
@@ -316,6 +335,8 @@ enum hp_err hp_node_set_revoked(struct hp_node *n, const uint8_t *list,
  * @seen4/6: how we are seen from there (HP_AF_NONE: not known)
  * @mapping: what two of its ports tell of our NAT
  * @rtt_ns:  last round trip, 0 when unknown
+ * @over:    what carries its datagrams now
+ * @stream:  why there is no stream although one is needed; "": no reason known
  */
 struct hp_node_server_info {
 	const char *name;
@@ -326,6 +347,8 @@ struct hp_node_server_info {
 	struct hp_addr seen6;
 	enum hp_mapping mapping;
 	uint64_t rtt_ns;
+	enum hp_transport over;
+	const char *stream;
 };
 
 /**

@@ -526,6 +526,8 @@ static bool intro_fresh(const struct peer *p, const struct hp_record *rec)
 static void take_record(struct peer *p, const struct hp_record *rec)
 {
 	if (rec->epoch != p->epoch) {
+		if (p->epoch)
+			hp_calls_renew(p->node);
 		p->old_epoch = p->epoch;
 		p->epoch = rec->epoch;
 		p->epoch_ns = p->node->now_ns;

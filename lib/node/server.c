@@ -21,6 +21,7 @@ enum hp_err hp_server_init(struct hp_node *n, unsigned int i,
 
 	s->node = n;
 	s->resolved = cfg->addr4.family || cfg->addr6.family;
+	hp_stream_init(s, cfg->over);
 	s->state = s->resolved ? HP_SERVER_TRYING : HP_SERVER_UNRESOLVED;
 	s->addr = cfg->addr4.family ? cfg->addr4 : cfg->addr6;
 	memcpy(s->name, cfg->name, sizeof(s->name));
@@ -90,6 +91,7 @@ static void on_registered(struct server *s, const struct hp_meet_event *ev)
 	s->addr = ev->server;
 	s->rtt_ns = ev->rtt_ns;
 	note_seen(s, ev);
+	hp_stream_registered(s);
 	server_state(s, HP_SERVER_REGISTERED, HP_OK);
 	hp_learn_seen(n);
 	hp_meet_list(s->client, n->now_ns);
@@ -164,6 +166,7 @@ static void on_intro(struct server *s, const struct hp_meet_event *ev)
 	if (ev->channel && hp_node_may(n, HP_METHOD_RELAY)) {
 		relay.remote = ev->server;
 		relay.channel = ev->channel;
+		relay.sock = hp_stream_sock(s);
 	}
 	hp_peer_introduced(p, &offer.record, &ev->seen, &relay,
 			(unsigned int)(s - n->servers),
@@ -249,6 +252,7 @@ static void server_event(void *ctx, const struct hp_meet_event *ev)
 		break;
 	case HP_MEET_EV_LOST:
 		server_state(s, HP_SERVER_LOST, HP_OK);
+		hp_stream_lost(s);
 		break;
 	case HP_MEET_EV_REFUSED:
 		server_state(s, HP_SERVER_REFUSED, reason_err(ev->reason));
@@ -281,9 +285,10 @@ static void server_send(void *ctx, const struct hp_addr *dst,
 			const uint8_t *buf, size_t len)
 {
 	const struct server *s = ctx;
-	const struct hp_path path = { .remote = *dst };
+	struct hp_path path = { .remote = *dst };
 
-	hp_node_send(s->node, &path, 0, buf, len);
+	if (hp_stream_pass(s, dst, buf, len, &path.sock))
+		hp_node_send(s->node, &path, 0, buf, len);
 }
 
 const struct hp_meet_ops hp_server_ops = {

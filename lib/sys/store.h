@@ -35,6 +35,7 @@
 #include "member/judge.h"
 #include "member/network.h"
 #include "sys/disk.h"
+#include "sys/tls.h"
 #include "wg/aead.h"
 
 #define HP_STORE_MTU 1408
@@ -83,12 +84,15 @@ struct hp_iface {
 	enum hp_aead_engine engine;
 	struct hp_ifpatterns interfaces;
 	struct hp_ifpatterns exclude;
+	struct hp_tls_pin pin[HP_TLS_PINS_MAX]; /* keys of TLS servers */
+	unsigned int n_pins;
 	char owner[HP_STORE_USER];
 	char group[HP_STORE_USER];
 };
 
 /* A stock WireGuard peer: a [Peer] section. */
 struct hp_stock_peer {
+	char name[HP_NAME_TEXT]; /* "": it has none */
 	struct hp_public key;
 	bool has_psk;
 	struct hp_secret psk;
@@ -189,12 +193,13 @@ enum hp_err hp_store_save_cert(const struct hp_store *s,
 			       const struct hp_cert *cert, struct hp_fault *f)
 	HP_MUST_CHECK;
 
-/* Where peers were reached: into the node, before it starts, and from it. A
- * damaged file is HP_ERR_FORMAT, HP_ERR_AUTH or the like with @f filled, and
+/* Where peers were reached: into the node, before it starts, and from it;
+ * @port: the one it had, 0: not known. A damaged file is HP_ERR_FORMAT, HP_ERR_AUTH or the like with @f filled, and
  * is to be passed over; none is HP_OK.
  */
 enum hp_err hp_store_load_cache(const struct hp_store *s, struct hp_node *n,
-				struct hp_fault *f) HP_MUST_CHECK;
+				uint16_t *port, struct hp_fault *f)
+	HP_MUST_CHECK;
 enum hp_err hp_store_save_cache(const struct hp_store *s,
 				const struct hp_node *n, struct hp_fault *f)
 	HP_MUST_CHECK;
@@ -260,14 +265,14 @@ struct hp_member *hp_members_find(const struct hp_members *m,
 uint32_t hp_members_serial(const struct hp_members *m);
 /**
  * hp_members_free_address() - The lowest address nobody has
- * @self: an address of the subnet
+ * @s: the network, its stock peers, and this host's address
  *
  * Addresses of revoked members are free again.
  *
  * Return: HP_OK; HP_ERR_FULL.
  */
 enum hp_err hp_members_free_address(const struct hp_members *m,
-				    const struct hp_overlay *self,
+				    const struct hp_store *s,
 				    struct hp_overlay *out) HP_MUST_CHECK;
 
 #endif

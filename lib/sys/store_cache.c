@@ -8,19 +8,20 @@
 #include "node/node.h"
 
 enum hp_err hp_store_load_cache(const struct hp_store *s, struct hp_node *n,
-				struct hp_fault *f)
+				uint16_t *port, struct hp_fault *f)
 {
 	char path[HP_PATH_MAX];
 	char *text = NULL;
 	enum hp_err err;
 	size_t len = 0;
 
+	*port = 0;
 	err = hp_path_join(path, s->state, "cache", f);
 	if (!err)
 		err = hp_file_load(path, false, &text, &len, f);
 	if (err)
 		return err == HP_ERR_UNKNOWN ? HP_OK : err;
-	err = hp_node_cache_set(n, (const uint8_t *)text, len);
+	err = hp_node_cache_set(n, (const uint8_t *)text, len, port);
 	hp_file_free(text, len);
 	if (!err)
 		return HP_OK;

@@ -9,6 +9,7 @@
 
 #include "sys/conf.h"
 #include "sys/store.h"
+#include "sys/store_peers.h"
 
 /* What the callbacks below fill. @methods: the line was seen. */
 struct reading {
@@ -27,22 +28,11 @@ SETTER(network_name)
 	return hp_name_parse(v, r->conf->network, f);
 }
 
-static enum hp_err public_set(const char *v, struct hp_public *out,
-			      struct hp_fault *f)
-{
-	if (hp_public_parse(v, out) == HP_OK)
-		return HP_OK;
-	return hp_fault_set(f, HP_ERR_FORMAT,
-			    "a key is 44 characters of base64, as `wg pubkey` "
-			    "prints it",
-			    "this is not a public key");
-}
-
 SETTER(network_id)
 {
 	struct reading *r = ctx;
 
-	return public_set(v, &r->conf->id, f);
+	return hp_value_public(v, &r->conf->id, f);
 }
 
 SETTER(rendezvous)
@@ -63,6 +53,16 @@ SETTER(rendezvous)
 				    "more than %d rendezvous servers",
 				    HP_SERVERS_MAX);
 	return HP_OK;
+}
+
+SETTER(rendezvous_key)
+{
+	struct hp_iface *i = &((struct reading *)ctx)->store->iface;
+
+	if (i->n_pins == HP_TLS_PINS_MAX)
+		return hp_fault_set(f, HP_ERR_FULL, "delete those of old keys",
+				    "more than %d keys", HP_TLS_PINS_MAX);
+	return hp_tls_pin_parse(v, &i->pin[i->n_pins++], f);
 }
 
 SETTER(node_name)
@@ -301,7 +301,7 @@ SETTER(peer_key)
 	struct reading *r = ctx;
 	enum hp_err err;
 
-	err = public_set(v, &peer->key, f);
+	err = hp_value_public(v, &peer->key, f);
 	for (size_t i = 0; !err && i + 1 < r->store->n_peers; i++)
 		if (hp_public_eq(&r->store->peer[i].key, &peer->key))
 			err = hp_fault_set(f, HP_ERR_EXISTS,
@@ -311,64 +311,61 @@ SETTER(peer_key)
 	return err;
 }
 
+SETTER(peer_name)
+{
+	struct hp_stock_peer *peer = last_peer(ctx);
+	struct reading *r = ctx;
+	char name[HP_NAME_TEXT];
+	enum hp_err err = hp_name_parse(v, name, f);
+
+	if (err)
+		return err;
+	if (hp_store_peer_find(r->store, name) ||
+	    !strcmp(name, r->conf->node))
+		return hp_fault_set(f, HP_ERR_EXISTS, "choose another name",
+				    "%s is the name of %s", name,
+				    strcmp(name, r->conf->node) ?
+				    "another [Peer]" : "this host");
+	memcpy(peer->name, name, sizeof(name));
+	return HP_OK;
+}
+
 SETTER(peer_psk)
 {
 	struct hp_stock_peer *peer = last_peer(ctx);
+	enum hp_err err = hp_value_psk(v, &peer->psk, f);
 
-	if (hp_secret_parse(v, &peer->psk))
-		return hp_fault_set(f, HP_ERR_FORMAT,
-				    "write what `wg genpsk` prints",
-				    "this is not a preshared key");
-	peer->has_psk = true;
-	return HP_OK;
+	peer->has_psk = !err;
+	return err;
 }
 
 SETTER(peer_allowed)
 {
-	struct hp_stock_peer *peer = last_peer(ctx);
-	enum hp_err err;
+	struct hp_prefix p;
+	enum hp_err err = hp_prefix_parse(v, &p, f);
 
-	if (peer->n_allowed == HP_STORE_ALLOWED_MAX)
-		return hp_fault_set(f, HP_ERR_FULL, "join some of them",
-				    "more than %d prefixes in one [Peer]",
-				    HP_STORE_ALLOWED_MAX);
-	err = hp_prefix_parse(v, &peer->allowed[peer->n_allowed], f);
-	if (!err)
-		peer->n_allowed++;
-	return err;
+	return err ? err : hp_stock_peer_allow(last_peer(ctx), &p, f);
 }
 
 SETTER(peer_endpoint)
 {
 	struct hp_stock_peer *peer = last_peer(ctx);
-	const char *colon = strchr(v, ':');
-	enum hp_err err;
+	enum hp_err err = hp_value_endpoint(v, &peer->endpoint, f);
 
-	/* There is no default port for WireGuard. */
-	if (!colon || (colon != strrchr(v, ':') && !strstr(v, "]:")))
-		return hp_fault_set(f, HP_ERR_FORMAT,
-				    "write HOST:PORT, or [IP]:PORT for IPv6",
-				    "\"%.60s\" has no port", v);
-	err = hp_server_parse(v, &peer->endpoint, f);
 	peer->has_endpoint = !err;
 	return err;
 }
 
 SETTER(peer_keepalive)
 {
-	struct hp_stock_peer *peer = last_peer(ctx);
-
-	if (!strcasecmp(v, "off")) {
-		peer->keepalive_s = 0;
-		return HP_OK;
-	}
-	return hp_value_port(v, &peer->keepalive_s, f);
+	return hp_value_keepalive(v, &last_peer(ctx)->keepalive_s, f);
 }
 
 static const struct hp_conf_key network_keys[] = {
 	{ .name = "Name", .set = network_name, .need = true },
 	{ .name = "Id", .set = network_id, .need = true },
 	{ .name = "Rendezvous", .set = rendezvous, .many = true, .need = true },
+	{ .name = "RendezvousKey", .set = rendezvous_key, .many = true },
 };
 
 static const struct hp_conf_key interface_keys[] = {
@@ -389,6 +386,7 @@ static const struct hp_conf_key interface_keys[] = {
 };
 
 static const struct hp_conf_key peer_keys[] = {
+	{ .name = "Name", .set = peer_name },
 	{ .name = "PublicKey", .set = peer_key, .need = true },
 	{ .name = "PresharedKey", .set = peer_psk },
 	{ .name = "AllowedIPs", .set = peer_allowed, .many = true },
@@ -474,11 +472,8 @@ size_t hp_store_conf_text(const struct hp_store *s,
 			      "ControlOwner = %s\n"
 			      "ControlGroup = %s\n"
 			      "\n"
-			      "# A stock WireGuard peer, see hptun(1):\n"
-			      "#[Peer]\n"
-			      "#PublicKey =\n"
-			      "#AllowedIPs =\n"
-			      "#Endpoint =\n",
+			      "# Stock WireGuard peers follow, see hptun(1), "
+			      "hptun peer and hptun export\n",
 			      s->id.cert.grant.name,
 			      hp_addr_ip_text(&addr, ip), o->bits,
 			      s->iface.listen_port, s->iface.device,

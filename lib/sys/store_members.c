@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "sys/conf.h"
+#include "sys/store_peers.h"
 
 /* Longest line of the file, with its NUL. */
 #define LINE_TEXT 128
@@ -59,17 +60,26 @@ static bool address_taken(const struct hp_members *m, const uint8_t ip[4])
 	return false;
 }
 
+static bool stock_has(const struct hp_store *s, const struct hp_overlay *o)
+{
+	struct hp_addr addr = hp_overlay_addr4(o);
+	struct hp_prefix host = hp_prefix_host(&addr);
+
+	return hp_store_peer_at(s, &host) != NULL;
+}
+
 enum hp_err hp_members_free_address(const struct hp_members *m,
-				    const struct hp_overlay *self,
+				    const struct hp_store *s,
 				    struct hp_overlay *out)
 {
+	const struct hp_overlay *self = &s->id.cert.grant.overlay;
 	uint32_t hosts = UINT32_MAX >> self->bits;
 	uint32_t base = hp_get_be32(self->ip) & ~hosts;
 	struct hp_overlay o = { .bits = self->bits };
 
 	for (uint32_t host = 1; host < hosts; host++) {
 		hp_put_be32(o.ip, base | host);
-		if (address_taken(m, o.ip))
+		if (address_taken(m, o.ip) || stock_has(s, &o))
 			continue;
 		*out = o;
 		return HP_OK;

@@ -70,20 +70,58 @@ enum hp_err hp_inet_parse(const uint8_t *p, size_t len, struct hp_inet *out)
 
 typedef uint64_t lanes __attribute__((vector_size(16)));
 
-/* Each 64-bit lane gathers 32-bit words, so that no carry is lost. */
-static uint64_t add_lanes(const uint8_t *p, size_t n)
+/* Sums of 32-bit words: those of the upper halves of 64-bit lanes, and those of
+ * whole lanes modulo 2^64, from which the lower halves follow.
+ */
+struct halves {
+	lanes upper;
+	lanes whole;
+};
+
+static inline void add_lanes(struct halves *h, const lanes *v)
 {
-	const lanes low = { UINT32_MAX, UINT32_MAX };
-	lanes a = { 0 }, b = { 0 }, v, w;
+	h->whole += *v;
+	h->upper += *v >> 32;
+}
+
+static uint64_t join_lanes(const struct halves *a, const struct halves *b)
+{
+	lanes upper = a->upper + b->upper;
+	lanes lower = a->whole + b->whole - (upper << 32);
+
+	return upper[0] + upper[1] + lower[0] + lower[1];
+}
+
+static uint64_t add_bulk(const uint8_t *p, size_t n)
+{
+	struct halves a = { 0 }, b = { 0 };
+	lanes v, w;
 
 	for (; n; n -= 32, p += 32) {
 		memcpy(&v, p, 16);
 		memcpy(&w, p + 16, 16);
-		a += (v & low) + (v >> 32);
-		b += (w & low) + (w >> 32);
+		add_lanes(&a, &v);
+		add_lanes(&b, &w);
 	}
-	a += b;
-	return a[0] + a[1];
+	return join_lanes(&a, &b);
+}
+
+uint64_t hp_sum_copy(uint8_t *to, const uint8_t *p, size_t len)
+{
+	struct halves a = { 0 }, b = { 0 };
+	size_t bulk = len / 32 * 32, i;
+	lanes v, w;
+
+	for (i = 0; i < bulk; i += 32) {
+		memcpy(&v, p + i, 16);
+		memcpy(&w, p + i + 16, 16);
+		memcpy(to + i, &v, 16);
+		memcpy(to + i + 16, &w, 16);
+		add_lanes(&a, &v);
+		add_lanes(&b, &w);
+	}
+	memcpy(to + i, p + i, len - i);
+	return hp_sum_add(join_lanes(&a, &b), p + i, len - i);
 }
 
 uint64_t hp_sum_add(uint64_t sum, const uint8_t *p, size_t len)
@@ -92,7 +130,7 @@ uint64_t hp_sum_add(uint64_t sum, const uint8_t *p, size_t len)
 	uint16_t two;
 	uint32_t four;
 
-	sum += add_lanes(p, bulk);
+	sum += add_bulk(p, bulk);
 	for (p += bulk, len -= bulk; len >= 4; p += 4, len -= 4) {
 		memcpy(&four, p, 4);
 		sum += four;

@@ -91,6 +91,8 @@ enum hp_err hp_inet_parse(const uint8_t *p, size_t len, struct hp_inet *out)
  * Source: RFC 1071
  */
 uint64_t hp_sum_add(uint64_t sum, const uint8_t *p, size_t len);
+/* Copies @len bytes, as memcpy() does, and returns their sum. */
+uint64_t hp_sum_copy(uint8_t *to, const uint8_t *p, size_t len);
 /* Down to 16 bits; not complemented. */
 uint16_t hp_sum_fold(uint64_t sum);
 /* The pseudo header of the packet at @p (RFC 9293 3.1, RFC 8200 8.1) for a

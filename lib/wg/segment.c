@@ -88,18 +88,18 @@ static void fix_ip(const struct hp_segmenter *s, uint8_t *out, uint32_t len)
 	hp_sum_ip4(out);
 }
 
+/* @payload: the sum of what follows the headers, which are of even length. */
 static uint16_t transport_sum(const struct hp_segmenter *s, const uint8_t *out,
-			      uint32_t len)
+			      uint32_t len, uint64_t payload)
 {
-	uint32_t l4_len = len - s->in.l4;
-
 	return (uint16_t)~hp_sum_fold(
-		hp_sum_add(hp_sum_pseudo(out, &s->in, l4_len), out + s->in.l4,
-			   l4_len));
+		payload +
+		hp_sum_add(hp_sum_pseudo(out, &s->in, len - s->in.l4),
+			   out + s->in.l4, s->in.head - s->in.l4));
 }
 
 static void fix_tcp(const struct hp_segmenter *s, uint8_t *out, uint32_t len,
-		    bool last)
+		    uint64_t payload, bool last)
 {
 	uint8_t *tcp = out + s->in.l4;
 
@@ -109,10 +109,11 @@ static void fix_tcp(const struct hp_segmenter *s, uint8_t *out, uint32_t len,
 	if (s->index)
 		tcp[13] &= (uint8_t)~HP_TCP_CWR;
 	memset(tcp + HP_TCP_SUM, 0, 2);
-	hp_sum_put(tcp + HP_TCP_SUM, transport_sum(s, out, len));
+	hp_sum_put(tcp + HP_TCP_SUM, transport_sum(s, out, len, payload));
 }
 
-static void fix_udp(const struct hp_segmenter *s, uint8_t *out, uint32_t len)
+static void fix_udp(const struct hp_segmenter *s, uint8_t *out, uint32_t len,
+		    uint64_t payload)
 {
 	uint8_t *udp = out + s->in.l4;
 	uint16_t sum;
@@ -122,7 +123,7 @@ static void fix_udp(const struct hp_segmenter *s, uint8_t *out, uint32_t len)
 	if (!s->offload.sum && !hp_get_be16(udp + HP_UDP_SUM))
 		return;
 	memset(udp + HP_UDP_SUM, 0, 2);
-	sum = transport_sum(s, out, len);
+	sum = transport_sum(s, out, len, payload);
 	hp_sum_put(udp + HP_UDP_SUM, sum ? sum : UINT16_MAX);
 }
 
@@ -135,18 +136,21 @@ void hp_segment_skip(struct hp_segmenter *s)
 void hp_segment_next(struct hp_segmenter *s, uint8_t *out)
 {
 	uint32_t head = s->in.head, n = payload_len(s);
+	uint64_t payload;
 
 	assert(n);
-	memcpy(out, s->p, head);
-	memcpy(out + head, s->p + s->at, n);
 	if (s->offload.kind == HP_OFFLOAD_NONE) {
+		memcpy(out, s->p, n);
 		complete(out, n, &s->offload);
 	} else {
+		memcpy(out, s->p, head);
+		payload = hp_sum_copy(out + head, s->p + s->at, n);
 		fix_ip(s, out, head + n);
 		if (s->in.proto == HP_PROTO_TCP)
-			fix_tcp(s, out, head + n, s->at + n == s->in.len);
+			fix_tcp(s, out, head + n, payload,
+				s->at + n == s->in.len);
 		else
-			fix_udp(s, out, head + n);
+			fix_udp(s, out, head + n, payload);
 	}
 	s->at += n;
 	s->index++;

@@ -53,3 +53,81 @@ case_one_lan_of_ipv6_alone() {
 	fast alice bob
 	both_reach alice bob
 }
+
+# It neither calls nor hears when it is told not to.
+case_no_beacon_no_meeting() {
+	one_lan
+	on bob sed -i '/^Device/a Beacon = no' /etc/hptun/home/network.conf
+	up alice --no-wait
+	up bob --no-wait
+	ups alice bob
+	on alice hptun up --peer bob --timeout 3 &&
+		fail "they met, though bob has no beacon"
+	[ "$(on bob ss -Hlun 'sport = :8890' | wc -l)" = 0 ]
+}
+
+# The rendezvous is gone for good; what alice wrote down is enough, behind two
+# NATs that let in whom the other side calls.
+case_restarted_after_the_rendezvous_has_gone() {
+	two_members
+	meet alice bob
+	path alice bob direct
+	stop s rendezvous KILL
+	on alice hptun down
+	must 3 no_daemon alice
+	on alice test -s /var/lib/hptun/home/cache
+	up alice --peer bob
+	ups alice
+	path alice bob direct
+	say "after $(of alice bob .direct_ms) ms"
+	both_reach alice bob
+}
+
+# A cache that is no good is one line in the log.
+case_a_damaged_cache_is_passed_over() {
+	two_members
+	meet alice bob
+	path alice bob direct
+	on alice hptun down
+	must 3 no_daemon alice
+	on alice test -s /var/lib/hptun/home/cache
+	on alice sh -c 'echo rubbish >>/var/lib/hptun/home/cache'
+	start alice daemon hptund --foreground --all --network home
+	path alice bob direct
+	[ "$(log alice daemon | grep -c /cache)" = 1 ]
+}
+
+# alice and carol both know bob, and nobody else is there to ask.
+case_introduced_by_a_third_member() {
+	two_members
+	router nat_c 13 nat
+	host carol
+	plug carol nat_c 2
+	joins carol
+	up bob --no-wait
+	ups bob
+	up alice --peer bob
+	up carol --peer bob
+	ups alice carol
+	path alice bob direct
+	path carol bob direct
+	stop s rendezvous KILL
+	up alice --peer carol
+	ups alice
+	path alice carol direct
+	say "after $(of alice carol .direct_ms) ms"
+	both_reach alice carol
+}
+
+# The first of two servers answers nothing: nobody waits for it.
+case_one_of_two_servers_is_dead() {
+	lab_up
+	two_sites nat nat
+	rendezvous
+	on alice hptun init --name alice --rendezvous 203.0.113.99 \
+		--rendezvous s.example.net
+	joins bob
+	meet alice bob
+	path alice bob direct
+	fast alice bob
+}

@@ -408,11 +408,17 @@ static void reach_nat(struct sim *s, struct flight *f)
 		pass(s, f, n, NULL);
 }
 
+static bool is_group(const struct hp_addr *a)
+{
+	return a->family == HP_AF_4 ? a->ip[0] >> 4 == 14 : a->ip[0] == 0xff;
+}
+
 static void reach_host(struct sim *s, struct flight *f)
 {
 	struct sim_host *h = f->host;
 
-	if (!h->running || h->down || !host_has(h, &f->to)) {
+	if (!h->running || h->down ||
+	    !(host_has(h, &f->to) || is_group(&f->to))) {
 		end(s, f, SIM_NOWHERE);
 		return;
 	}
@@ -443,6 +449,30 @@ static struct flight *flight_new(struct sim_host *h, const struct hp_addr *from,
 	return f;
 }
 
+/* To all that are on the LAN of @h, itself not among them. */
+static void spread(struct sim_host *h, const struct flight *f)
+{
+	struct sim *s = h->sim;
+
+	for (struct sim_host *to = s->hosts; to; to = to->next) {
+		enum sim_fate fate;
+		uint64_t delay_ns = 0;
+		struct flight *copy;
+
+		if (to == h || !h->behind || to->behind != h->behind)
+			continue;
+		copy = flight_new(h, &f->from, &f->to, f->ttl, f->buf, f->len);
+		copy->host = to;
+		fate = cross(s, copy, &h->link, &delay_ns);
+		if (fate == SIM_ARRIVED)
+			fate = cross(s, copy, &to->link, &delay_ns);
+		if (fate == SIM_ARRIVED)
+			schedule(s, copy, delay_ns);
+		else
+			end(s, copy, fate);
+	}
+}
+
 bool sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
 	      int ttl, const uint8_t *buf, size_t len)
 {
@@ -463,6 +493,8 @@ bool sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
 			see(s, f, SIM_SENT);
 		if (h->down)
 			end(s, f, SIM_NOWHERE);
+		else if (is_group(to))
+			spread(h, f), end(s, f, SIM_ARRIVED);
 		else
 			pass(s, f, h->behind, &h->link);
 	}

@@ -10,6 +10,8 @@
  *	host -----------+
  *	host --- NAT --- NAT (carrier grade) ---+
  *
+ * A datagram to a multicast group reaches the other hosts behind the same NAT.
+ *
  * Every host and every NAT hangs by a link of its own on the net above it. A
  * datagram is judged by a NAT at the moment it gets there, not when it leaves.
  */

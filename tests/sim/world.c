@@ -248,6 +248,7 @@ static void node_saw(void *ctx, const struct hp_node_event *ev)
 
 	x->gained += ev->kind == HP_NODE_CERT;
 	x->enrolled += ev->kind == HP_NODE_ENROLLED;
+	x->cached += ev->kind == HP_NODE_CACHE;
 	if (ev->kind == HP_NODE_INTRUDER) {
 		x->intruders++;
 		x->intruder = ev->err;
@@ -260,6 +261,14 @@ static void node_stamp(void *ctx, uint8_t out[12])
 
 	memset(out, 0, 12);
 	hp_put_be64(out + 4, ++x->stamp);
+}
+
+/* The net brings what is sent to a group to every host of a LAN. */
+static void node_lans(void *ctx, const struct hp_node_lan *lan, size_t n)
+{
+	(void)ctx;
+	(void)lan;
+	(void)n;
 }
 
 static const struct hp_node_ops node_ops = {
@@ -278,7 +287,14 @@ static void node_recv(void *ctx, const struct hp_addr *from,
 	struct sim_world_node *x = ctx;
 	struct hp_path path = { .remote = *from };
 	struct hp_pkt pkt = hp_pkt_of(buf, len, 0, len);
+	struct hp_addr group = hp_beacon_group(to->family, 0);
 
+	if (hp_addr_eq(to, &group)) {
+		if (x->world->beacons)
+			hp_node_beacon(x->node, &path, buf, len,
+				       sim_now(x->world->sim));
+		return;
+	}
 	if (!sock_at(x, to->port, &path.sock))
 		return;
 	hp_node_rx(x->node, &path, &pkt, sim_now(x->world->sim));
@@ -335,7 +351,9 @@ void sim_world_wake(struct sim_world_node *x)
 	hp_node_network_changed(x->node, sim_now(x->world->sim));
 }
 
-static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
+/* @cache: what the run before wrote, @cache_len 0: nothing. */
+static void node_begin(struct sim_world_node *x, struct hp_judge *judge,
+		       const uint8_t *cache, size_t cache_len)
 {
 	struct sim_world *w = x->world;
 	struct hp_node_config cfg = {
@@ -351,7 +369,9 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 		.ctx = x,
 	};
 	enum hp_err err;
+	uint16_t port;
 
+	cfg.ops.lans = w->beacons ? node_lans : NULL;
 	hp_rng_seeded_init(&x->seeded, hp_rng_u64(sim_rng(w->sim)), &cfg.rng);
 	for (unsigned int i = 0; i < w->n_servers; i++) {
 		struct hp_node_server *v = &cfg.servers[i];
@@ -363,6 +383,9 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge)
 	}
 	x->runs++;
 	err = hp_node_new(&cfg, &x->node);
+	assert(err == HP_OK);
+	if (cache_len)
+		err = hp_node_cache_set(x->node, cache, cache_len, &port);
 	assert(err == HP_OK);
 	(void)err;
 	node_wire(x);
@@ -420,7 +443,7 @@ struct sim_world_node *sim_world_join(struct sim_world *w, const char *name,
 	if (site->ip6)
 		sim_host_renumber(x->host, site->ip6);
 	node_identity(x, name, w->n_nodes++);
-	node_begin(x, NULL);
+	node_begin(x, NULL, NULL, 0);
 	return x;
 }
 
@@ -437,25 +460,41 @@ void sim_world_restart(struct sim_world_node *x)
 {
 	if (x->node)
 		sim_world_kill(x);
-	node_begin(x, NULL);
+	node_begin(x, NULL, NULL, 0);
+}
+
+/* It has met all others. */
+static struct hp_judge *judge_of(const struct sim_world_node *x)
+{
+	const struct sim_world *w = x->world;
+	struct hp_judge *judge = hp_judge_new(&w->net.id);
+
+	assert(judge);
+	for (unsigned int k = 0; k < w->n_nodes; k++) {
+		const struct hp_cert *cert = &w->nodes[k].id.cert;
+		enum hp_err err = &w->nodes[k] == x ? HP_OK :
+			hp_judge_check(judge, cert, WALL_S, NULL);
+
+		assert(err == HP_OK);
+		(void)err;
+	}
+	return judge;
+}
+
+void sim_world_reload(struct sim_world_node *x)
+{
+	uint8_t cache[HP_NODE_CACHE_MAX];
+	size_t len = hp_node_cache_get(x->node, cache);
+
+	sim_world_kill(x);
+	node_begin(x, judge_of(x), cache, len);
 }
 
 void sim_world_acquaint(struct sim_world *w)
 {
 	for (unsigned int i = 0; i < w->n_nodes; i++) {
-		struct hp_judge *judge = hp_judge_new(&w->net.id);
-
-		assert(judge);
-		for (unsigned int k = 0; k < w->n_nodes; k++) {
-			const struct hp_cert *cert = &w->nodes[k].id.cert;
-			enum hp_err err = k == i ? HP_OK :
-				hp_judge_check(judge, cert, WALL_S, NULL);
-
-			assert(err == HP_OK);
-			(void)err;
-		}
 		sim_world_kill(&w->nodes[i]);
-		node_begin(&w->nodes[i], judge);
+		node_begin(&w->nodes[i], judge_of(&w->nodes[i]), NULL, 0);
 	}
 }
 

@@ -54,6 +54,7 @@ struct sim_world_node {
 	struct sim_stream from[WORLD_NODES];
 	unsigned int gained;	/* HP_NODE_CERT events */
 	unsigned int enrolled;
+	unsigned int cached;	/* HP_NODE_CACHE events */
 	unsigned int intruders;
 	enum hp_err intruder;	/* of the last one */
 	unsigned int sent;	/* datagrams put on the wire */
@@ -81,6 +82,7 @@ struct sim_world {
 	struct sim_world_node nodes[WORLD_NODES];
 	unsigned int n_nodes;
 	bool relay;
+	bool beacons;		/* nodes that join from now on call on their LANs */
 	bool aes;		/* of nodes that join from now on */
 	enum hp_cipher_policy cipher;
 	unsigned int amplified;	/* replies longer than the request */
@@ -127,6 +129,10 @@ struct sim_world_node *sim_world_add(struct sim_world *w, const char *name,
 const char *sim_world_name(const struct sim_world *w, const struct sim_host *h);
 /* The node dies without a word; a new run of it begins. */
 void sim_world_restart(struct sim_world_node *x);
+/* The same, but it keeps its disk: the keys of all are pinned, and where it
+ * reached whom is not forgotten.
+ */
+void sim_world_reload(struct sim_world_node *x);
 /* All have met before: each is started anew, with the others' keys pinned. */
 void sim_world_acquaint(struct sim_world *w);
 /* The host is suspended: it neither hears nor does anything, while its clock

@@ -19,10 +19,10 @@
 static struct world *token_world(char token[HP_TOKEN_TEXT])
 {
 	struct world *w = world_make(3);
-	struct hp_server s = { "s.example.net", 8888 };
+	struct hp_server s = { .host = "s.example.net", .port = 8888 };
 
 	assert_int_equal(hp_network_add_server(&w->net, &s), HP_OK);
-	s = (struct hp_server){ "2001:db8::1", 99 };
+	s = (struct hp_server){ .host = "2001:db8::1", .port = 99 };
 	assert_int_equal(hp_network_add_server(&w->net, &s), HP_OK);
 	hp_token_make(&w->net, &w->root, &w->grant, &w->rng, token);
 	return w;

@@ -51,8 +51,8 @@ static void stop(void *ctx, uint64_t now_ns)
 
 static void lookups_come_back_through_the_loop(void **state)
 {
-	static const struct hp_server four = { "127.0.0.1", 8888 };
-	static const struct hp_server six = { "::1", 5 };
+	static const struct hp_server four = { .host = "127.0.0.1", .port = 8888 };
+	static const struct hp_server six = { .host = "::1", .port = 5 };
 	struct seen s = { .want = 2 };
 	struct hp_loop_timed timed = { give_up, stop, &s };
 	struct hp_addr want4 = hp_addr4(127, 0, 0, 1, 8888);
@@ -83,8 +83,9 @@ static void name_that_fails_is_reported_and_asked_again(void **state)
 {
 	/* A label longer than 63 bytes fails without asking anybody. */
 	static const struct hp_server bad = {
-		"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
-		"ffffffffffgggggggggg", 8888,
+		.host = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+			"ffffffffffgggggggggg",
+		.port = 8888,
 	};
 	struct seen s = { .want = 2 };
 	struct hp_loop_timed timed = { give_up, stop, &s };
@@ -108,7 +109,7 @@ static void name_that_fails_is_reported_and_asked_again(void **state)
 
 static void resolver_may_go_while_a_lookup_runs(void **state)
 {
-	static const struct hp_server four = { "127.0.0.1", 1 };
+	static const struct hp_server four = { .host = "127.0.0.1", .port = 1 };
 	struct seen s = { .want = 1 };
 	struct hp_resolver *r;
 

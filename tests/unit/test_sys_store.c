@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "member_world.h"
 #include "sys/store.h"
+#include "sys/store_peers.h"
 
 /* A host of its own in a directory of its own. */
 struct host {
@@ -83,7 +84,7 @@ static void network_put(struct host *h, const char *name, bool alice)
 	struct hp_member self = { .serial = 1,
 				  .overlay = { { 10, 9, 0, 1 }, 24 } };
 	struct hp_members m = { .member = &self, .n = 1 };
-	struct hp_server server = { "s.example.net", 8888 };
+	struct hp_server server = { .host = "s.example.net", .port = 8888 };
 	struct hp_store s;
 
 	strcpy(self.name, "alice");
@@ -625,6 +626,81 @@ static void store_reads_stock_peers_and_guards_their_secrets(void **state)
 	assert_int_equal(open_home(h, &f), HP_ERR_DENIED);
 }
 
+/* Sections as people write them; what is cut is what was found. */
+static void peer_section_ends_with_its_last_setting(void **state)
+{
+	static const char text[] =
+		"[Network]\nName = a\n"
+		"# one\n  [peer] # hers\nPublicKey = x\n# in\nMTU = 1\n\n"
+		"# two\n[Peer]\nPublicKey = y\n"
+		"# [Peer]\n[Interface]\nName = b\n[PEER]";
+	static const char *const want[] = {
+		"  [peer] # hers\nPublicKey = x\n# in\nMTU = 1\n",
+		"[Peer]\nPublicKey = y\n",
+		"[PEER]",
+	};
+	size_t start, end;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(hp_peer_section(text, i, &start, &end), HP_OK);
+		assert_int_equal(end - start, strlen(want[i]));
+		assert_memory_equal(text + start, want[i], end - start);
+	}
+	assert_int_equal(hp_peer_section(text, 3, &start, &end),
+			 HP_ERR_UNKNOWN);
+	assert_int_equal(hp_peer_section("", 0, &start, &end),
+			 HP_ERR_UNKNOWN);
+}
+
+static void stock_peer_is_read_as_it_was_written_and_leaves_no_trace(
+	void **state)
+{
+	struct host *h = *state;
+	struct hp_stock_peer peer = { .name = "phone", .has_psk = true,
+				      .keepalive_s = 25,
+				      .has_endpoint = true };
+	char *before, *after;
+	struct hp_store *s;
+	size_t n, m;
+
+	memset(peer.key.b, 7, sizeof(peer.key.b));
+	memset(peer.psk.b, 8, sizeof(peer.psk.b));
+	assert_int_equal(hp_server_parse("p.example.net:7", &peer.endpoint,
+					 NULL), HP_OK);
+	while (peer.n_allowed < HP_STORE_ALLOWED_MAX) {
+		struct hp_prefix p = { .family = HP_AF_6, .bits = 128 };
+
+		memset(p.ip, 0xf0 + (int)peer.n_allowed % 8, sizeof(p.ip));
+		p.ip[0] = (uint8_t)peer.n_allowed;
+		assert_int_equal(hp_stock_peer_allow(&peer, &p, NULL), HP_OK);
+	}
+	assert_int_equal(hp_stock_peer_allow(&peer, &peer.allowed[0], NULL),
+			 HP_ERR_FULL);
+	network_put(h, "home", true);
+	assert_int_equal(hp_file_load(path_of(h, "etc/home/network.conf"),
+				      false, &before, &n, NULL), HP_OK);
+	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
+	assert_null(hp_store_peer_find(s, "phone"));
+	assert_int_equal(hp_store_peer_add(s, &peer, NULL), HP_OK);
+	hp_store_close(s);
+	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
+	assert_int_equal(s->n_peers, 1);
+	assert_memory_equal(&s->peer[0], &peer, sizeof(peer));
+	assert_ptr_equal(hp_store_peer_find(s, "Phone"), &s->peer[0]);
+	assert_ptr_equal(hp_store_peer_at(s, &peer.allowed[31]), &s->peer[0]);
+	assert_int_equal(hp_store_peer_remove(s, &s->peer[0], NULL), HP_OK);
+	assert_int_equal(hp_store_peer_remove(s, &s->peer[0], NULL),
+			 HP_ERR_UNKNOWN);
+	hp_store_close(s);
+	assert_int_equal(hp_file_load(path_of(h, "etc/home/network.conf"),
+				      false, &after, &m, NULL), HP_OK);
+	assert_int_equal(n, m);
+	assert_memory_equal(before, after, n);
+	hp_file_free(before, n);
+	hp_file_free(after, m);
+}
+
 static void store_keeps_pins_revocations_and_the_better_cert(void **state)
 {
 	struct host *h = *state;
@@ -732,15 +808,17 @@ static void members_file_round_trips_and_rejects_damage(void **state)
 
 static void free_address_is_the_lowest_and_ends(void **state)
 {
-	struct hp_overlay self = { { 10, 9, 0, 1 }, 29 }; /* .1 to .6 */
+	struct hp_store s = { 0 };
 	struct hp_members m = { 0 };
 	struct hp_overlay got;
 
 	(void)state;
+	s.id.cert.grant.overlay =
+		(struct hp_overlay){ { 10, 9, 0, 1 }, 29 }; /* .1 to .6 */
 	for (unsigned int i = 1; i <= 6; i++) {
 		struct hp_member one = { .serial = i };
 
-		assert_int_equal(hp_members_free_address(&m, &self, &got),
+		assert_int_equal(hp_members_free_address(&m, &s, &got),
 				 HP_OK);
 		assert_int_equal(got.ip[3], i);
 		assert_int_equal(got.bits, 29);
@@ -748,10 +826,10 @@ static void free_address_is_the_lowest_and_ends(void **state)
 		one.overlay = got;
 		assert_int_equal(hp_members_add(&m, &one), HP_OK);
 	}
-	assert_int_equal(hp_members_free_address(&m, &self, &got),
+	assert_int_equal(hp_members_free_address(&m, &s, &got),
 			 HP_ERR_FULL);
 	m.member[3].revoked = true;
-	assert_int_equal(hp_members_free_address(&m, &self, &got), HP_OK);
+	assert_int_equal(hp_members_free_address(&m, &s, &got), HP_OK);
 	assert_int_equal(got.ip[3], 4);
 	hp_members_free(&m);
 }
@@ -780,6 +858,8 @@ int main(void)
 		ON_HOST(store_reads_interface_patterns),
 		ON_HOST(store_reads_methods_in_the_order_written),
 		ON_HOST(store_reads_stock_peers_and_guards_their_secrets),
+		cmocka_unit_test(peer_section_ends_with_its_last_setting),
+		ON_HOST(stock_peer_is_read_as_it_was_written_and_leaves_no_trace),
 		ON_HOST(store_keeps_pins_revocations_and_the_better_cert),
 		ON_HOST(store_takes_damaged_memory_for_an_error),
 		ON_HOST(members_file_round_trips_and_rejects_damage),

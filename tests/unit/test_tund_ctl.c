@@ -31,6 +31,7 @@
 #include "sys/lines.h"
 #include "sys/loop.h"
 #include "sys/rng.h"
+#include "sys/store.h"
 
 /* No answer in this time is none. */
 #define WAIT_MS 5000
@@ -105,6 +106,16 @@ static void on_facts(void *ctx, struct ctl_facts *out)
 				   .prefix = "10.9.0.1/24", .port = 4242 };
 }
 
+static const struct hp_stock_peer *on_stock(void *ctx,
+					    const struct hp_public *key,
+					    const char *name)
+{
+	static const struct hp_stock_peer phone = { .name = "phone" };
+
+	(void)ctx;
+	return !key && !strcmp(name, phone.name) ? &phone : NULL;
+}
+
 static uint64_t node_deadline(void *ctx)
 {
 	return hp_node_deadline(((struct world *)ctx)->node);
@@ -117,7 +128,7 @@ static void node_tick(void *ctx, uint64_t now_ns)
 
 static void make_node(struct world *w)
 {
-	static const struct hp_server server = { "s.test", 8888 };
+	static const struct hp_server server = { .host = "s.test", .port = 8888 };
 	struct hp_overlay overlay = { { 10, 9, 0, 1 }, 24 };
 	struct hp_node_config cfg = {
 		.net = &w->net,
@@ -163,6 +174,7 @@ static struct ctl_cfg config(struct world *w)
 		.reload = on_reload,
 		.stop = on_stop,
 		.facts = on_facts,
+		.stock = on_stock,
 	};
 }
 
@@ -397,6 +409,7 @@ static void up_says_why_not(void **state)
 		{ "{\"op\":\"up\",\"peers\":[\"alice\"]}", "unknown" },
 		{ "{\"op\":\"up\",\"peers\":[\"no name\"]}", "unknown" },
 		{ "{\"op\":\"up\",\"peers\":[7]}", "unknown" },
+		{ "{\"op\":\"up\",\"peers\":[\"Phone\"]}", "unknown" },
 		{ "{\"op\":\"up\",\"peers\":[\"bob\"],\"wait\":false}", "ok" },
 		{ "{\"op\":\"ping\",\"peer\":\"zoe\"}", "unknown" },
 		{ "{\"op\":\"ping\",\"peer\":\"bob\",\"count\":1}", "ok" },

@@ -79,6 +79,7 @@ static void end_open(struct end *e, struct node *n)
 		.engine = HP_AEAD_AUTO,
 		.relayed = true,
 		.offload = true,
+		.stream = -1,
 	};
 	struct hp_fault f;
 	int fds[2];

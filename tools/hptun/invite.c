@@ -9,15 +9,16 @@
 #include "../cli.h"
 #include "commands.h"
 #include "member/token.h"
+#include "stock.h"
 #include "sys/clock.h"
 #include "sys/rng.h"
+#include "sys/store_peers.h"
 
 #define DAY_S 86400
 
 struct options {
 	uint32_t days;
 	bool again;
-	bool has_address;
 	struct hp_addr address;
 };
 
@@ -33,20 +34,7 @@ static enum hp_err set_again(void *ctx, const char *v, struct hp_fault *f)
 
 static enum hp_err set_address(void *ctx, const char *v, struct hp_fault *f)
 {
-	struct options *o = ctx;
-	struct hp_prefix p;
-	enum hp_err err;
-
-	err = hp_prefix_parse(v, &p, f);
-	if (err)
-		return err;
-	if (p.family != HP_AF_4 || p.bits != 32)
-		return hp_fault_set(f, HP_ERR_FORMAT,
-				    "write one IPv4 address of the network",
-				    "\"%.40s\" is not an IPv4 address", v);
-	o->address = hp_addr_of(HP_AF_4, p.ip, 0);
-	o->has_address = true;
-	return HP_OK;
+	return stock_value_address(v, &((struct options *)ctx)->address, f);
 }
 
 static const struct cli_opt opts[] = {
@@ -89,25 +77,24 @@ static enum hp_err address_asked(const struct options *o,
 				 const struct hp_members *m,
 				 struct hp_member *one, struct hp_fault *f)
 {
-	struct hp_overlay overlay = s->id.cert.grant.overlay;
-	struct hp_prefix subnet = hp_overlay_subnet(&overlay);
+	struct hp_prefix host = hp_prefix_host(&o->address);
+	const struct hp_stock_peer *stock = hp_store_peer_at(s, &host);
 	const struct hp_member *owner;
-	char text[HP_PREFIX_TEXT];
+	struct hp_overlay overlay;
 	char ip[HP_ADDR_TEXT];
+	enum hp_err err;
 
+	err = stock_overlay(s, &o->address, &overlay, f);
+	if (err)
+		return err;
 	hp_addr_ip_text(&o->address, ip);
-	memcpy(overlay.ip, o->address.ip, sizeof(overlay.ip));
-	if (!hp_prefix_has(&subnet, HP_AF_4, overlay.ip) ||
-	    !hp_overlay_ok(&overlay))
-		return hp_fault_set(f, HP_ERR_FORMAT,
-				    "leave --address out to get a free one",
-				    "%s is not a host's address in %s", ip,
-				    hp_prefix_text(&subnet, text));
 	owner = owner_of(m, overlay.ip);
-	if (owner && strcmp(owner->name, one->name))
+	if (stock || (owner && strcmp(owner->name, one->name)))
 		return hp_fault_set(f, HP_ERR_EXISTS,
 				    "leave --address out to get a free one",
-				    "%s belongs to %s", ip, owner->name);
+				    "%s belongs to %s", ip,
+				    !stock ? owner->name : stock->name[0] ?
+				    stock->name : "a stock peer");
 	one->overlay = overlay;
 	return HP_OK;
 }
@@ -136,6 +123,10 @@ static enum hp_err choose(const struct options *o, const struct hp_store *s,
 	if (!strcmp(one->name, s->id.cert.grant.name))
 		return hp_fault_set(f, HP_ERR_EXISTS, "choose another name",
 				    "%s is this host", one->name);
+	if (hp_store_peer_find(s, one->name))
+		return hp_fault_set(f, HP_ERR_EXISTS, "choose another name",
+				    "%s is a stock peer of this host",
+				    one->name);
 	if (old && old->revoked)
 		old = NULL;
 	if (old && !o->again)
@@ -144,14 +135,13 @@ static enum hp_err choose(const struct options *o, const struct hp_store *s,
 		return hp_fault_set(f, HP_ERR_UNKNOWN, "leave --again out",
 				    "%s is not invited so far", one->name);
 	one->serial = hp_members_serial(m);
-	if (o->has_address)
+	if (o->address.family != HP_AF_NONE)
 		return address_asked(o, s, m, one, f);
 	if (old) {
 		one->overlay = old->overlay;
 		return HP_OK;
 	}
-	if (hp_members_free_address(m, &s->id.cert.grant.overlay,
-				    &one->overlay))
+	if (hp_members_free_address(m, s, &one->overlay))
 		return hp_fault_set(f, HP_ERR_FULL,
 				    "revoke a node that is gone",
 				    "every address of the network is taken");

@@ -12,6 +12,8 @@ static const struct cli_command commands[] = {
 	{ "echo", cmd_echo, "try a hole: lines come back from the other side" },
 	{ "netcheck", cmd_netcheck, "what the net does to UDP, and what to expect" },
 	{ "peers", cmd_peers, "who is in the network" },
+	{ "peer", cmd_peer, "stock WireGuard peers: add, list, remove" },
+	{ "export", cmd_export, "a configuration for a stock WireGuard app" },
 	{ "revoke", cmd_revoke, "exclude a node" },
 	{ "leave", cmd_leave, "remove a network from this host" },
 };

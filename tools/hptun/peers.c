@@ -139,6 +139,30 @@ static void rows_of_pins(const struct hp_store *s, const struct hp_judge *j,
 	}
 }
 
+/* Stock peers of this host, with the first address of theirs. */
+static void rows_of_stock(const struct hp_store *s, json_t *list)
+{
+	char text[HP_PREFIX_TEXT], key[HP_KEY_TEXT];
+
+	for (size_t i = 0; i < s->n_peers; i++) {
+		const struct hp_stock_peer *p = &s->peer[i];
+
+		if (!p->n_allowed)
+			strcpy(text, "-");
+		else
+			hp_prefix_text(&p->allowed[0], text);
+		hp_public_text(&p->key, key);
+		if (list)
+			json_array_append_new(list, json_pack(
+				"{s:s, s:s, s:s, s:s}", "name", p->name,
+				"address", text, "state", "stock", "key",
+				key));
+		else
+			printf("%-20s %-16s stock WireGuard peer\n",
+			       p->name[0] ? p->name : key, text);
+	}
+}
+
 static int show(const struct cli *cli, const struct hp_store *s,
 		const struct hp_judge *j, const struct hp_members *m)
 {
@@ -150,6 +174,7 @@ static int show(const struct cli *cli, const struct hp_store *s,
 		rows_of_members(s, j, m, list);
 	else
 		rows_of_pins(s, j, list);
+	rows_of_stock(s, list);
 	if (!cli->json)
 		return 0;
 	return cli_json(cli, json_pack("{s:s,s:b,s:o}", "network", s->name,

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "progress.h"
 #include "start.h"
+#include "sys/store_peers.h"
 
 #define PEERS_MAX 1000
 /* Beyond the time the daemon was given. */
@@ -77,14 +78,16 @@ static const struct cli_spec spec = {
 /* A name that was never invited, where that is known: on the holder of the
  * root key.
  */
-static enum hp_err check_name(const struct hp_members *m, const char *name,
+static enum hp_err check_name(const struct hp_store *s,
+			      const struct hp_members *m, const char *name,
 			      struct hp_fault *f)
 {
 	const char **names;
 	const char *near = NULL;
 	char remedy[96];
 
-	if (hp_members_find(m, name))
+	/* What to say of a stock peer, the daemon knows. */
+	if (hp_members_find(m, name) || hp_store_peer_find(s, name))
 		return HP_OK;
 	names = calloc(m->n + 1, sizeof(*names));
 	for (size_t i = 0; names && i < m->n; i++)
@@ -118,7 +121,7 @@ static enum hp_err check_names(const struct cli *cli, const char *network,
 		err = hp_members_load(store, &members, f);
 	for (size_t i = 0; store->has_root && !err &&
 			   i < json_array_size(peers); i++)
-		err = check_name(&members,
+		err = check_name(store, &members,
 				 json_string_value(json_array_get(peers, i)),
 				 f);
 	hp_members_free(&members);

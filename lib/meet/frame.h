@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Datagrams over a stream: each behind its length, two bytes. The way in is
+ * fed with whatever a read gave and cut into datagrams; the way out is a short
+ * queue that makes room by dropping its oldest datagrams: what waits for a slow
+ * stream is of more use new than old. No socket here.
+ */
+#ifndef HP_MEET_FRAME_H
+#define HP_MEET_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* The length, big endian, and the longest datagram. */
+#define HP_FRAME_HEAD 2
+#define HP_FRAME_MAX 9216
+/* Bytes that may wait to be sent, their lengths included. */
+#define HP_FRAME_QUEUE 65536
+/* Most bytes that are handed to one write, but for a longer frame. */
+#define HP_FRAME_STEP 8192
+
+/* What was read and not taken yet: from @at to @end. Zeroed: nothing. */
+struct hp_frame_in {
+	size_t at;
+	size_t end;
+	uint8_t buf[2 * (HP_FRAME_HEAD + HP_FRAME_MAX)];
+};
+
+/* Where to read to; @room: how many bytes, never 0 after hp_frame_next() said
+ * HP_ERR_AGAIN. Call hp_frame_put() with what was read.
+ */
+uint8_t *hp_frame_room(struct hp_frame_in *in, size_t *room);
+void hp_frame_put(struct hp_frame_in *in, size_t n);
+/**
+ * hp_frame_next() - The next whole datagram
+ * @p:   gives its bytes, within @in, valid until hp_frame_room()
+ * @len: 1 to HP_FRAME_MAX
+ *
+ * Return: HP_OK; HP_ERR_AGAIN: more has to be read first; HP_ERR_FORMAT: a
+ *         length of 0 or beyond HP_FRAME_MAX: the stream is of no more use.
+ */
+enum hp_err hp_frame_next(struct hp_frame_in *in, uint8_t **p, size_t *len)
+	HP_MUST_CHECK;
+
+/**
+ * struct hp_frame_out - What waits to be sent: from @at to @end
+ * @held:    bytes from @at on that a write was given: they stay
+ * @dropped: datagrams that made room for newer ones
+ *
+ * Zeroed: nothing waits.
+ */
+struct hp_frame_out {
+	size_t at;
+	size_t end;
+	size_t held;
+	uint64_t dropped;
+	uint8_t buf[2 * HP_FRAME_QUEUE];
+};
+
+/* Queues a datagram. HP_ERR_FORMAT: empty or longer than HP_FRAME_MAX. */
+enum hp_err hp_frame_add(struct hp_frame_out *out, const uint8_t *p,
+			 size_t len) HP_MUST_CHECK;
+/* What to write next; 0: nothing. Until hp_frame_sent() the same again, perhaps
+ * with more behind it.
+ */
+size_t hp_frame_peek(struct hp_frame_out *out, const uint8_t **p);
+/* @n bytes of it were written. */
+void hp_frame_sent(struct hp_frame_out *out, size_t n);
+
+#endif
