@@ -67,6 +67,10 @@ void view_server(const json_t *server, FILE *out)
 		fprintf(out, ": %s", cause);
 	if (!is(server, "state", "registered"))
 		return;
+	if (is(server, "over", "tcp"))
+		fputs(" over TCP, as UDP is not answered", out);
+	else if (is(server, "over", "tls"))
+		fputs(" over TLS, as UDP is not answered", out);
 	if (json_array_size(seen)) {
 		fputs(", seen as ", out);
 		list(seen, out);

@@ -64,6 +64,7 @@ struct server {
 	bool by_stream;			/* packets take it */
 	bool reply_udp;			/* what is sent now answers, or tries, UDP */
 	uint64_t udp_ns;		/* when UDP is tried again */
+	unsigned int udp_tries;
 	char stream_why[STREAM_WHY];
 };
 

@@ -19,7 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TRY_UDP_NS (30 * HP_S)
+/* UDP is tried after so long, then after twice as long each time. */
+#define TRY_UDP_NS (4 * HP_S)
+#define TRY_UDP_MAX_SHIFT 3 /* 32 s */
 /* The network settles first. */
 #define CHANGED_NS (100 * HP_MS)
 
@@ -70,10 +72,19 @@ static void move_relays(struct server *s)
 	}
 }
 
+static void plan_try(struct server *s)
+{
+	s->udp_ns = s->stream_only ?
+			    HP_NEVER :
+			    s->node->now_ns + (TRY_UDP_NS << s->udp_tries);
+	s->udp_tries += s->udp_tries < TRY_UDP_MAX_SHIFT;
+}
+
 static void take_stream(struct server *s)
 {
 	s->by_stream = true;
-	s->udp_ns = s->stream_only ? HP_NEVER : s->node->now_ns + TRY_UDP_NS;
+	s->udp_tries = 0;
+	plan_try(s);
 	hp_meet_network_changed(s->client, s->node->now_ns);
 	move_relays(s);
 }
@@ -144,8 +155,10 @@ enum hp_err hp_stream_rx(struct server *s, const struct hp_path *from,
 
 void hp_stream_changed(struct server *s)
 {
-	if (s->by_stream && !s->stream_only)
-		s->udp_ns = s->node->now_ns + CHANGED_NS;
+	if (!s->by_stream || s->stream_only)
+		return;
+	s->udp_tries = 0;
+	s->udp_ns = s->node->now_ns + CHANGED_NS;
 }
 
 void hp_stream_tick(struct server *s)
@@ -154,9 +167,10 @@ void hp_stream_tick(struct server *s)
 
 	if (s->udp_ns > n->now_ns)
 		return;
-	s->udp_ns = s->by_stream ? n->now_ns + TRY_UDP_NS : HP_NEVER;
+	s->udp_ns = HP_NEVER;
 	if (!s->by_stream)
 		return;
+	plan_try(s);
 	s->reply_udp = true;
 	hp_meet_try(s->client, n->now_ns);
 	s->reply_udp = false;
