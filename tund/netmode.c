@@ -102,7 +102,9 @@ static void node_send_whole(void *ctx, const struct hp_path *path,
 {
 	struct netmode *m = ctx;
 
-	if (device_send_whole(m->device, path, buf, len) != HP_OK)
+	if (hp_path_is_stream(path))
+		(void)streams_send(m->streams, path, buf, len);
+	else if (device_send_whole(m->device, path, buf, len) != HP_OK)
 		hp_node_send_failed(m->node, path, errno,
 				    hp_loop_now(m->loop));
 }
