@@ -100,9 +100,12 @@ struct hp_netcheck_family {
 	unsigned int dead_s;
 };
 
-/* @no_relay: it is known that no server relays; for the owner to set */
+/* @no_relay: it is known that no server relays; for the owner to set, as is
+ * @mapped:   the gateway opens ports (IPv4)
+ */
 struct hp_netcheck_facts {
 	bool no_relay;
+	bool mapped;
 	unsigned int n_servers;
 	struct hp_netcheck_port server[HP_SERVERS_MAX][2][2];
 	struct hp_netcheck_family family[2];

@@ -75,6 +75,12 @@ static enum hp_netcheck_path with_symmetric(const struct hp_netcheck_family *f,
 	return HP_NC_PATH_MAYBE;
 }
 
+static enum hp_netcheck_path by_mapping(const char **why)
+{
+	*why = "the gateway opens a port for us";
+	return HP_NC_PATH_DIRECT;
+}
+
 static enum hp_netcheck_path with_ipv6(const struct hp_netcheck_facts *f,
 				       const char **why)
 {
@@ -112,8 +118,12 @@ static enum hp_netcheck_path expect(const struct hp_netcheck_facts *f,
 		*why = "it hears us, and answers where it heard us";
 		return HP_NC_PATH_DIRECT;
 	case HP_NC_PEER_HOME:
+		if (f->mapped)
+			return by_mapping(why);
 		return with_home(four, why);
 	case HP_NC_PEER_SYMMETRIC:
+		if (f->mapped)
+			return by_mapping(why);
 		return with_symmetric(four, why);
 	case HP_NC_PEER_IPV6:
 		return with_ipv6(f, why);

@@ -183,6 +183,7 @@ case_netcheck_tells() {
 	[ "$(jq -r '.gateway | [.address, (.pcp, .nat_pmp, .upnp
 		| .state, .external, .verdict)] | join(" ")' "$LAB_DIR/facts")" = \
 	"192.168.11.1$(printf " granted $PUBLIC.11 announced%.0s" 1 2 3)" ]
+	[ "$(jq -r .expect.symmetric.path "$LAB_DIR/facts")" = direct ]
 	none_opened nat_a || fail "still open: $(opened nat_a)"
 	on alice hptun netcheck --rendezvous s.example.net |
 		grep -A 3 '^gateway'

@@ -333,6 +333,26 @@ static void without_a_relay_some_peers_are_out_of_reach(void **state)
 	place_free(&p);
 }
 
+static void gateway_that_opens_ports_makes_paths_direct(void **state)
+{
+	const struct sim_nat_config random = {
+		.mapping = SIM_APDM, .filtering = SIM_APDF,
+		.ports = SIM_RANDOM,
+	};
+	static const char *const want[HP_NC_PEERS] = {
+		"direct", "direct", "direct", "relayed", "none",
+	};
+	struct hp_netcheck_facts facts;
+	struct place p;
+
+	(void)state;
+	place_init(&p, &random, BEHIND, NULL);
+	check(&p, 1, false, &facts);
+	facts.mapped = true;
+	assert_int_equal(wrong_expect("mapped", &facts, want), 0);
+	place_free(&p);
+}
+
 static void ports_of_a_block_stay_within_it(void **state)
 {
 	const struct sim_nat_config block = {
@@ -581,6 +601,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_nat_is_told_as_far_as_its_servers_can),
 		cmocka_unit_test(without_a_relay_some_peers_are_out_of_reach),
+		cmocka_unit_test(gateway_that_opens_ports_makes_paths_direct),
 		cmocka_unit_test(ports_of_a_block_stay_within_it),
 		cmocka_unit_test(lifetime_is_bounded_from_both_sides),
 		cmocka_unit_test(public_host_has_no_nat_and_no_filter),

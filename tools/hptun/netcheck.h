@@ -95,6 +95,8 @@ enum hp_err netcheck_gateway_begin(struct netcheck_gateway *g,
 				   struct hp_portmap_info *info,
 				   struct hp_fault *f) HP_MUST_CHECK;
 void netcheck_gateway_end(struct netcheck_gateway *g);
+/* Will peers be told of a port that it opens? Once the facts are there. */
+bool netcheck_gateway_opens(const struct netcheck_report *r);
 void netcheck_gateway_print(const struct netcheck_report *r);
 json_t *netcheck_gateway_json(const struct netcheck_report *r);
 

@@ -59,6 +59,15 @@ static enum hp_mapped_verdict judge(const struct netcheck_report *r,
 			       r->facts.family[0].answered);
 }
 
+bool netcheck_gateway_opens(const struct netcheck_report *r)
+{
+	for (int by = 0; by < HP_MAPPED_PROTOCOLS; by++)
+		if (judge(r, &r->gateway.answer[by].external) ==
+		    HP_MAPPED_ANNOUNCED)
+			return true;
+	return false;
+}
+
 static void print_answer(const struct netcheck_report *r,
 			 enum hp_mapped_protocol by)
 {

@@ -243,6 +243,7 @@ static enum hp_err go(struct run *run, struct hp_fault *f)
 	if (run->signo)
 		return HP_ERR_AGAIN;
 	hp_netcheck_facts(run->check, &run->r->facts);
+	run->r->facts.mapped = netcheck_gateway_opens(run->r);
 	return HP_OK;
 }
 
