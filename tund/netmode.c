@@ -21,6 +21,7 @@
 #include "device.h"
 #include "engine.h"
 #include "log.h"
+#include "names.h"
 #include "node/node.h"
 #include "portmap.h"
 #include "rtnl.h"
@@ -30,7 +31,6 @@
 #include "sys/clock.h"
 #include "sys/cpu.h"
 #include "sys/loop.h"
-#include "sys/resolve.h"
 #include "sys/rng.h"
 #include "sys/store.h"
 #include "sys/store_peers.h"
@@ -68,7 +68,7 @@ struct netmode {
 	struct hp_node *node;
 	struct beacon *beacon;	/* NULL: none */
 	struct underlay *underlay;
-	struct hp_resolver *resolver;
+	struct names *names;
 	struct stock *stock;
 	struct portmap *portmap;
 	struct streams *streams;
@@ -367,7 +367,7 @@ static void look_at_servers(struct netmode *m, uint64_t now_ns)
 		log_info(m->log, "rendezvous %s: %s", info.name,
 			 hp_server_state_text(info.state));
 		if (info.state == HP_SERVER_LOST)
-			hp_resolver_again(m->resolver, i, now_ns);
+			names_lost(m->names, i, now_ns);
 	}
 }
 
@@ -398,18 +398,11 @@ static void chores(void *ctx, uint64_t now_ns)
 		store_pending(m, now_ns);
 }
 
-static void on_resolved(void *ctx, unsigned int id,
-			const struct hp_addr *addr4,
-			const struct hp_addr *addr6, const char *error,
-			uint64_t now_ns)
+static void on_found(void *ctx, unsigned int id, const struct hp_addr *addr4,
+		     const struct hp_addr *addr6, uint64_t now_ns)
 {
 	struct netmode *m = ctx;
 
-	if (error)
-		log_warn(m->log, "rendezvous %s: %s",
-			 m->store->net.server[id].host, error);
-	if (error)
-		return;
 	streams_set_addr(m->streams, id, addr4, addr6, now_ns);
 	hp_node_set_server(m->node, id, addr4, addr6, now_ns);
 }
@@ -417,10 +410,8 @@ static void on_resolved(void *ctx, unsigned int id,
 static void on_network_changed(void *ctx, uint64_t now_ns)
 {
 	struct netmode *m = ctx;
-	unsigned int i;
 
-	for (i = 0; i < m->store->net.n_servers; i++)
-		hp_resolver_again(m->resolver, i, now_ns);
+	names_network_changed(m->names, now_ns);
 	portmap_start(m->portmap, device_port(m->device));
 	streams_changed(m->streams, now_ns);
 	stock_network_changed(m->stock, now_ns);
@@ -774,22 +765,31 @@ static enum hp_err open_streams(struct netmode *m, struct hp_fault *f)
 
 static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
 {
+	const struct hp_store *store = m->store;
+	struct hp_prefix subnet4 = hp_overlay_subnet(
+		&store->id.cert.grant.overlay);
+	struct hp_prefix subnet6 = hp_overlay_subnet6(&store->net.id);
 	const struct stock_cfg stock = {
 		.loop = m->loop,
 		.log = m->log,
 		.rtnl = m->rtnl,
 		.wg = hp_node_wg(m->node),
 		.index = device_index(m->device),
-		.subnet4 = hp_overlay_subnet(&m->store->id.cert.grant.overlay),
-		.subnet6 = hp_overlay_subnet6(&m->store->net.id),
+		.subnet4 = subnet4,
+		.subnet6 = subnet6,
 	};
-	enum hp_err err;
-	unsigned int i;
+	const struct names_cfg names = {
+		.loop = m->loop,
+		.log = m->log,
+		.net = &store->net,
+		.node = m->node,
+		.subnet4 = subnet4,
+		.subnet6 = subnet6,
+		.ctx = m,
+		.found = on_found,
+	};
+	enum hp_err err = names_new(&names, &m->names);
 
-	err = hp_resolver_new(m->loop, on_resolved, m, &m->resolver);
-	for (i = 0; !err && i < m->store->net.n_servers; i++)
-		err = hp_resolver_add(m->resolver, &m->store->net.server[i],
-				      i);
 	if (!err)
 		err = stock_new(&stock, &m->stock);
 	if (err)
@@ -890,7 +890,7 @@ static void end(struct netmode *m)
 		hp_node_bye(m->node, hp_clock_now());
 	portmap_free(m->portmap);
 	stock_free(m->stock);
-	hp_resolver_free(m->resolver);
+	names_free(m->names);
 	streams_free(m->streams);
 	underlay_free(m->underlay);
 	beacon_free(m->beacon);

@@ -26,6 +26,11 @@
 
 #define RETRY_MAX_NS (64 * HP_S)
 #define PACE_NS (5 * HP_S)
+#define RENEW_NS HP_S
+/* Most lookups of one name under way: all but one wait for a name server that
+ * another network had.
+ */
+#define THREADS_MAX 4
 /* glibc's resolver needs little; the rest is for its plug-ins. */
 #define STACK_LEN (256 * 1024)
 
@@ -34,6 +39,7 @@ struct lookup {
 	struct lookup *next;
 	struct box *box;
 	unsigned int slot;
+	unsigned int turn;
 	int error; /* of getaddrinfo() */
 	struct hp_server server;
 	struct hp_addr addr4, addr6;
@@ -49,8 +55,11 @@ struct box {
 struct name {
 	struct hp_server server;
 	unsigned int id;
-	bool busy;	   /* a lookup is under way */
+	bool busy;	   /* a lookup is under way that counts */
+	unsigned int turn; /* which one does; others are let go */
+	unsigned int n_threads;
 	bool again;	   /* asked for while busy or too early */
+	bool renew;	   /* what is under way is for a network that was */
 	uint64_t asked_ns; /* start of the last lookup */
 	uint64_t due_ns;   /* of the next, HP_NEVER: none */
 	uint64_t retry_ns; /* wait before the next retry */
@@ -173,6 +182,7 @@ static void ask(struct hp_resolver *r, unsigned int slot, uint64_t now_ns)
 	}
 	l->box = r->box;
 	l->slot = slot;
+	l->turn = nm->turn;
 	l->server = nm->server;
 	pthread_mutex_lock(&r->box->lock);
 	r->box->users++;
@@ -184,6 +194,7 @@ static void ask(struct hp_resolver *r, unsigned int slot, uint64_t now_ns)
 		return;
 	}
 	nm->busy = true;
+	nm->n_threads++;
 }
 
 static void finish(struct hp_resolver *r, const struct lookup *l,
@@ -191,6 +202,15 @@ static void finish(struct hp_resolver *r, const struct lookup *l,
 {
 	struct name *nm = &r->name[l->slot];
 
+	nm->n_threads--;
+	if (nm->renew) {
+		nm->turn++;
+		nm->renew = nm->busy = false;
+		nm->due_ns = now_ns;
+		return;
+	}
+	if (l->turn != nm->turn)
+		return;
 	nm->busy = false;
 	if (l->error)
 		wait_more(nm, now_ns);
@@ -325,5 +345,24 @@ void hp_resolver_again(struct hp_resolver *r, unsigned int id,
 			nm->due_ns = hp_time_min(nm->due_ns,
 						 earliest > now_ns ? earliest
 								   : now_ns);
+	}
+}
+
+void hp_resolver_renew(struct hp_resolver *r, unsigned int id,
+		       uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < r->n; i++) {
+		struct name *nm = &r->name[i];
+		uint64_t earliest = nm->asked_ns + RENEW_NS;
+
+		if (nm->id != id)
+			continue;
+		nm->retry_ns = HP_S;
+		nm->renew = nm->n_threads >= THREADS_MAX;
+		if (nm->renew)
+			continue; /* once the next of them ends */
+		nm->turn++;
+		nm->busy = false;
+		nm->due_ns = earliest > now_ns ? earliest : now_ns;
 	}
 }

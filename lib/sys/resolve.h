@@ -54,10 +54,15 @@ void hp_resolver_free(struct hp_resolver *r);
 enum hp_err hp_resolver_add(struct hp_resolver *r,
 			    const struct hp_server *server, unsigned int id)
 	HP_MUST_CHECK;
-/* Look @id up again: its server is silent, or the network changed. At most
- * one lookup of a name in 5 s.
+/* Look @id up again: its server is silent. At most one lookup of a name in 5 s.
  */
 void hp_resolver_again(struct hp_resolver *r, unsigned int id,
+		       uint64_t now_ns);
+/* The network is another one now: look @id up anew at once, whatever of it is
+ * under way, for that may wait long for a name server that is out of reach. What
+ * it would have found is not told. At most one such lookup in a second.
+ */
+void hp_resolver_renew(struct hp_resolver *r, unsigned int id,
 		       uint64_t now_ns);
 
 #endif

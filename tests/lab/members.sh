@@ -108,6 +108,8 @@ replies() { log "$1" watch | grep -c ' bytes from '; }
 longest() {
 	local gap last
 	must 60 ended "$(job "$1" watch)"
+	log "$1" watch | grep -q 'packets transmitted' ||
+		fail "the ping broke off"
 	gap=$(log "$1" watch | tr -d '[]' | awk '/ bytes from / {
 		if (last && $1 - last > gap) gap = $1 - last; last = $1
 	} END { printf "%d", gap * 1000 }')

@@ -79,6 +79,40 @@ static void lookups_come_back_through_the_loop(void **state)
 	hp_loop_free(s.loop);
 }
 
+/* What is under way when the network changes is not told; what is looked up
+ * instead is, however often it changes.
+ */
+static void renewed_lookup_is_told_once(void **state)
+{
+	static const struct hp_server four = {
+		.host = "127.0.0.1", .port = 8888,
+	};
+	struct seen s = { .want = 1 };
+	struct hp_loop_timed timed = { give_up, stop, &s };
+	uint64_t start = hp_clock_now();
+	struct hp_resolver *r;
+
+	(void)state;
+	s.loop = hp_loop_new();
+	assert_non_null(s.loop);
+	assert_int_equal(hp_loop_timed(s.loop, &timed), HP_OK);
+	assert_int_equal(hp_resolver_new(s.loop, on_found, &s, &r), HP_OK);
+	assert_int_equal(hp_resolver_add(r, &four, 0), HP_OK);
+	for (int i = 0; i < 10; i++)
+		hp_resolver_renew(r, 0, start);
+	s.give_up_ns = start + 20 * HP_S;
+	assert_int_equal(hp_loop_run(s.loop), HP_OK);
+	assert_int_equal(s.calls, 1);
+	/* In a second's time, not at once: the first was just asked. */
+	assert_true(hp_clock_now() - start >= HP_S * 9 / 10);
+	s.give_up_ns = hp_clock_now() + 1500 * HP_MS;
+	s.want = 2;
+	assert_int_equal(hp_loop_run(s.loop), HP_OK);
+	assert_int_equal(s.calls, 1);
+	hp_resolver_free(r);
+	hp_loop_free(s.loop);
+}
+
 static void name_that_fails_is_reported_and_asked_again(void **state)
 {
 	/* A label longer than 63 bytes fails without asking anybody. */
@@ -130,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lookups_come_back_through_the_loop),
+		cmocka_unit_test(renewed_lookup_is_told_once),
 		cmocka_unit_test(name_that_fails_is_reported_and_asked_again),
 		cmocka_unit_test(resolver_may_go_while_a_lookup_runs),
 	};
