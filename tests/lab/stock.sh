@@ -8,6 +8,8 @@
 #   inside: 10.9.0.1                         inside: 10.9.0.2
 # shellcheck source=tests/lab/members.sh
 . "$TOP/tests/lab/members.sh"
+# shellcheck source=tests/lab/portmap.sh
+. "$TOP/tests/lab/portmap.sh"
 
 # alice with a public address and a fixed port runs; carol is behind a NAT.
 node_and_phone() {
@@ -124,3 +126,23 @@ case_endpoint_by_name_is_looked_up_again() {
 	inner alice 10.9.0.5
 }
 direct_to() { [ "$(stock "$1" .state)" = direct ]; }
+
+# A host behind a gateway that opens ports: the one it opened is the endpoint.
+case_exported_endpoint_is_the_port_that_a_gateway_opened() {
+	need wg wg-quick wireguard-go
+	lab_up
+	two_sites nat nat
+	real_outside nat_a
+	gateway nat_a
+	rendezvous
+	founds alice
+	on alice sed -i 's/^ListenPort = 0/ListenPort = 51820/' $CONF
+	on alice hptun up --no-wait
+	must 10 announced
+	on alice hptun export phone >"$LAB_DIR/phone.conf"
+	grep -q "^Endpoint = $PUBLIC.11:" "$LAB_DIR/phone.conf"
+	on alice hptunctl reload
+	quick bob "$LAB_DIR/phone.conf"
+	inner bob 10.9.0.1
+}
+announced() { [ "$(ask alice .port_mapping.state)" = announced ]; }

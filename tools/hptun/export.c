@@ -91,33 +91,64 @@ static bool own_public(const struct hp_store *s, struct hp_addr *out)
 	return out->family != HP_AF_NONE;
 }
 
-/* What servers see this host as, for the remedy; "" when nobody can tell. */
-static void seen_as(const struct cli *cli, const struct hp_store *s,
-		    char *out, size_t cap)
+/* The port that the gateway opened, once the daemon found it to be true; NULL:
+ * none.
+ */
+static const char *mapped(const json_t *status)
+{
+	const json_t *m = json_object_get(status, "port_mapping");
+	const char *state = json_string_value(json_object_get(m, "state"));
+
+	if (!state || strcmp(state, "announced"))
+		return NULL;
+	return json_string_value(json_object_get(m, "mapped"));
+}
+
+/* What a server sees this host as, for people; NULL: nobody can tell. */
+static const char *seen(const json_t *status)
+{
+	const json_t *servers = json_object_get(status, "rendezvous");
+	const json_t *list = json_object_get(json_array_get(servers, 0),
+					     "seen");
+
+	return json_string_value(json_array_get(list, 0));
+}
+
+/* A host behind a NAT: what the daemon, if it runs, knows of its router. */
+static enum hp_err ask_endpoint(const struct cli *cli, struct options *o,
+				const struct hp_store *s, struct hp_fault *f)
 {
 	char reason[CTL_REASON];
-	const json_t *servers, *seen;
 	json_t *status = NULL;
-	const char *text;
+	const char *text = NULL;
+	enum hp_err err;
 
-	out[0] = '\0';
-	if (ctl_call(cli->dirs.run, s->name, json_pack("{s:s}", "op",
-						      "status"),
-		     &status, reason, NULL) == HP_OK) {
-		servers = json_object_get(status, "rendezvous");
-		seen = json_object_get(json_array_get(servers, 0), "seen");
-		text = json_string_value(json_array_get(seen, 0));
-		snprintf(out, cap, text ? " (a rendezvous sees it as %s)" : "",
-			 text);
+	if (ctl_call(cli->dirs.run, s->name,
+		     json_pack("{s:s}", "op", "status"), &status, reason,
+		     NULL) == HP_OK)
+		text = mapped(status);
+	if (text) {
+		err = hp_value_endpoint(text, &o->endpoint, f);
+	} else {
+		text = seen(status);
+		err = hp_fault_set(f, HP_ERR_UNKNOWN,
+				   "let its router forward a UDP port to "
+				   "ListenPort, and add --endpoint with the "
+				   "router's address and that port",
+				   "this host has no public address of its "
+				   "own%s%s%s",
+				   text ? " (a rendezvous sees it as " : "",
+				   text ? text : "", text ? ")" : "");
 	}
 	json_decref(status);
+	return err;
 }
 
 static enum hp_err find_endpoint(const struct cli *cli, struct options *o,
 				 const struct hp_store *s, struct hp_fault *f)
 {
+	char ip[HP_ADDR_TEXT];
 	struct hp_addr addr;
-	char seen[100], ip[HP_ADDR_TEXT];
 
 	if (o->has_endpoint)
 		return HP_OK;
@@ -128,15 +159,8 @@ static enum hp_err find_endpoint(const struct cli *cli, struct options *o,
 				    "daemon again, or add --endpoint HOST:PORT",
 				    "the UDP port of this host changes with "
 				    "each start");
-	if (!own_public(s, &addr)) {
-		seen_as(cli, s, seen, sizeof(seen));
-		return hp_fault_set(f, HP_ERR_UNKNOWN,
-				    "let its router forward a UDP port to "
-				    "ListenPort, and add --endpoint with the "
-				    "router's address and that port",
-				    "this host has no public address of its "
-				    "own%s", seen);
-	}
+	if (!own_public(s, &addr))
+		return ask_endpoint(cli, o, s, f);
 	snprintf(o->endpoint.host, sizeof(o->endpoint.host), "%s",
 		 hp_addr_ip_text(&addr, ip));
 	o->endpoint.port = addr.port;
