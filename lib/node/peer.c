@@ -560,6 +560,18 @@ static void take_init(struct peer *p, const struct hp_path *relay,
 		return; /* counted there: seen before, or too many */
 }
 
+/* The server has an older record than we do, yet its channel is of now: the one
+ * that we know may be gone.
+ */
+static void relay_renewed(struct peer *p, const struct hp_path *relay,
+			  unsigned int server, bool answer)
+{
+	hp_relay_met(p, server, relay, answer);
+	hp_peer_route(p);
+	hp_punch_set_relay(p->punch, &p->relay, p->node->now_ns);
+	hp_peer_update(p);
+}
+
 void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 		     const struct hp_addr *seen, const struct hp_path *relay,
 		     unsigned int server, const uint8_t *init, bool answer)
@@ -575,8 +587,11 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 	};
 	bool again;
 
-	if (!intro_fresh(p, rec))
+	if (!intro_fresh(p, rec)) {
+		if (rec->epoch == p->epoch && p->punch)
+			relay_renewed(p, relay, server, answer);
 		return;
+	}
 	if (!p->punch)
 		p->punch = keys_punch(p);
 	if (!p->punch)
