@@ -5,8 +5,8 @@
  *	          no answer for 3 s            the stream is up
  *	by UDP ----------------------> asked --------------------> by the stream
  *	  ^                              |                               |
- *	  |        answered by UDP       |      tried every 30 s, and    |
- *	  +------------------------------+---- when the network changes -+
+ *	  |        answered by UDP       |      tried after 4 .. 32 s,   |
+ *	  +------------------------------+- and when the network changes +
  *
  * The session is one: it moves, as between addresses, by a keepalive that
  * proves the new way. An answer goes the way of its question, so that a try by

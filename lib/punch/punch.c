@@ -7,7 +7,7 @@
  *    ^                     |  ^                              ^ |  |
  *    | stop                |  | introduce, poke    nominated | |  | lossy, and
  *    | (from all)    round |  |                              | |  | the relay
- *    |               fails |  |             silent 1 s + 0.5 s| |  | is clean
+ *    |               fails |  |             silent 0.5 + 0.5 s| |  | is clean
  *    |                     v  |                              | v  |
  *    |                    RELAYED <--------- DOUBT <---------+--  |
  *    |                      ^ | nominated    round fails          |
