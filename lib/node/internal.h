@@ -2,12 +2,12 @@
 /*
  * What the files of lib/node share. Who calls whom:
  *
- *	node.c ----> server.c (one rendezvous each) ---+
- *	   +----> call.c (mesh.c, cache.c: no server) -+
- *	   |                                           v
- *	   +--------------------------------------> peer.c ---> notes.c, suite.c
- *	   +---> info.c (reads only)                    |
- *	   +---> halves.c <------------------------------+
+ *	node.c ---> server.c (one rendezvous each) ---+--> intro.c -+
+ *	   +---> call.c (mesh.c, cache.c: no server) -+      |      |
+ *	   |                                          v      |      v
+ *	   +--------------------------------------> peer.c <-+  notes.c, suite.c
+ *	   +---> info.c (reads only)                  |             ^
+ *	   +---> halves.c <---------------------------+-------------+
  */
 #ifndef HP_NODE_INTERNAL_H
 #define HP_NODE_INTERNAL_H
@@ -436,6 +436,8 @@ void hp_peer_set_name(struct peer *p, const char *name);
 /* Gives it keys: WireGuard peer, routes, path machine. */
 enum hp_err hp_peer_set_keys(struct peer *p, const struct hp_public *key,
 			  const struct hp_overlay *overlay);
+/* Its path machine, for a peer with keys; NULL without memory. */
+struct hp_punch *hp_peer_make_punch(struct peer *p);
 void hp_peer_want(struct peer *p);
 /* Asks the servers for an introduction, now or as soon as it may. */
 void hp_peer_connect(struct peer *p);
@@ -446,6 +448,16 @@ void hp_peer_connect(struct peer *p);
 void hp_peer_tell(struct peer *p);
 /* Asks again, after the delay that its unsuccessful tries have earned it. */
 void hp_peer_connect_later(struct peer *p);
+void hp_peer_refuse(struct peer *p, enum hp_err cause);
+/* Somebody else showed a certificate for @p, which was refused. */
+void hp_peer_intruder(struct peer *p, enum hp_err cause);
+void hp_peer_watch(struct peer *p);
+void hp_peer_tick(struct peer *p);
+/* Derives the state, tells the shell of a change, sets the timer. */
+void hp_peer_update(struct peer *p);
+extern const struct hp_wg_ops hp_peer_wg_ops;
+
+/* intro.c */
 /**
  * hp_peer_introduced() - A server introduced @p
  * @seen: where the server hears it
@@ -455,14 +467,6 @@ void hp_peer_connect_later(struct peer *p);
 void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 		     const struct hp_addr *seen, const struct hp_path *relay,
 		     unsigned int server, const uint8_t *init, bool answer);
-void hp_peer_refuse(struct peer *p, enum hp_err cause);
-/* Somebody else showed a certificate for @p, which was refused. */
-void hp_peer_intruder(struct peer *p, enum hp_err cause);
-void hp_peer_watch(struct peer *p);
-void hp_peer_tick(struct peer *p);
-/* Derives the state, tells the shell of a change, sets the timer. */
-void hp_peer_update(struct peer *p);
-extern const struct hp_wg_ops hp_peer_wg_ops;
 
 /* mapped.c */
 void hp_node_gather_mapped(const struct hp_node *n,
