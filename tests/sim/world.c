@@ -180,6 +180,7 @@ static enum hp_err node_rebind(void *ctx, uint16_t *port)
 	if (x->fixed)
 		return HP_ERR_STATE;
 	x->port = port_free(x);
+	x->moved++;
 	*port = x->port;
 	return HP_OK;
 }
@@ -365,6 +366,7 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge,
 		.mtu = 1408,
 		.cipher = x->cipher,
 		.aes = x->aes,
+		.methods = w->methods,
 		.ops = node_ops,
 		.ctx = x,
 	};

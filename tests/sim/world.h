@@ -41,6 +41,7 @@ struct sim_world_node {
 	uint16_t extra[WORLD_SOCKS]; /* ports of socket 1 .., 0: closed */
 	unsigned int n_extra;
 	unsigned int most_extra; /* ever open at once */
+	unsigned int moved;	/* how often its main socket got another port */
 	unsigned int runs;	/* how often it was started */
 	bool aes;		/* its processor has AES; as of its next run */
 	enum hp_cipher_policy cipher;
@@ -85,6 +86,7 @@ struct sim_world {
 	bool beacons;		/* nodes that join from now on call on their LANs */
 	bool aes;		/* of nodes that join from now on */
 	enum hp_cipher_policy cipher;
+	uint32_t methods;	/* of runs that begin from now on; 0: all */
 	unsigned int amplified;	/* replies longer than the request */
 };
 
