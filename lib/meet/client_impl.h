@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the client's files share, and nobody else includes: client.c keeps the
- * session, ask.c the questions within it (introductions, lists), reflexive.c
- * the addresses as the outside sees them.
+ * What the client's files share, and nobody else includes: owner.c is what the
+ * owner calls, client.c keeps the session, ask.c the questions within it
+ * (introductions, lists), reflexive.c the addresses as the outside sees them.
  */
 #ifndef HP_MEET_CLIENT_IMPL_H
 #define HP_MEET_CLIENT_IMPL_H
@@ -19,6 +19,8 @@
  */
 #define MC_SLOW_NS HP_S
 #define MC_FAST_NS (500 * HP_MS)
+/* Without an answer so long, a server counts as lost. */
+#define MC_PATIENCE_NS (3 * HP_S)
 /* Tries before the pace of HELLO goes from 1 s to 15 s. */
 #define MC_HURRIED 16
 
@@ -123,6 +125,12 @@ uint64_t mc_backoff(const struct hp_meet_client *c, unsigned int tries,
 
 /* Asks the server from now on as at first. */
 void mc_hurry(struct hp_meet_client *c, uint64_t now_ns);
+/* Asks for a new session; without a record or a server: is idle. */
+void mc_hello_start(struct hp_meet_client *c, uint64_t now_ns);
+/* Sends a keepalive, with the record if that is new. */
+void mc_keepalive_put(struct hp_meet_client *c, uint64_t now_ns);
+/* The same, and repeats it until it is answered. */
+void mc_keepalive_send(struct hp_meet_client *c, uint64_t now_ns);
 
 /* ask.c. All that take a message: it is authentic and fresh. */
 void mc_ask_begin(struct hp_meet_client *c, uint64_t now_ns);
