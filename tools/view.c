@@ -67,10 +67,12 @@ void view_server(const json_t *server, FILE *out)
 		fprintf(out, ": %s", cause);
 	if (!is(server, "state", "registered"))
 		return;
-	if (is(server, "over", "tcp"))
-		fputs(" over TCP, as UDP is not answered", out);
-	else if (is(server, "over", "tls"))
-		fputs(" over TLS, as UDP is not answered", out);
+	if (is(server, "over", "tcp") || is(server, "over", "tls"))
+		fprintf(out, " over %s%s",
+			is(server, "over", "tcp") ? "TCP" : "TLS",
+			/* "tls://": nothing else was to be tried. */
+			strstr(view_text(server, "server"), "://") ?
+				"" : ", as UDP is not answered");
 	if (json_array_size(seen)) {
 		fputs(", seen as ", out);
 		list(seen, out);

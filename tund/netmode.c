@@ -430,6 +430,9 @@ static const char *fixed_changed(const struct hp_store *was,
 	if (was->net.n_servers != is->net.n_servers ||
 	    memcmp(was->net.server, is->net.server, sizeof(is->net.server)))
 		return "Rendezvous";
+	if (was->iface.n_pins != is->iface.n_pins ||
+	    memcmp(was->iface.pin, is->iface.pin, sizeof(is->iface.pin)))
+		return "RendezvousKey";
 	if (strcmp(was->iface.device, is->iface.device))
 		return "Device";
 	if (was->iface.listen_port != is->iface.listen_port)

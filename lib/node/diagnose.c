@@ -192,7 +192,8 @@ static void server_down(const struct hp_case *c, struct list *l)
 		    "run hptun netcheck here; check that UDP may leave this "
 		    "network, that the server's firewall (in a cloud: the "
 		    "security group) lets its UDP port in, and that "
-		    "hptun-rendezvous runs there",
+		    "hptun-rendezvous runs there; where UDP is blocked, it "
+		    "needs --listen-tcp or --listen-tls",
 		    "no answer from the rendezvous %s", name);
 		break;
 	}

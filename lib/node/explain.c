@@ -28,6 +28,8 @@ static const char *explain_server(const struct hp_node_server_info *s,
 				  struct hp_fault *f)
 {
 	char addr[HP_ADDR_TEXT], remedy[sizeof(f->remedy)];
+	const char *name = s->name;
+	bool udp;
 
 	switch (s->state) {
 	case HP_SERVER_REGISTERED:
@@ -48,12 +50,15 @@ static const char *explain_server(const struct hp_node_server_info *s,
 	case HP_SERVER_LOST:
 		break;
 	}
+	udp = hp_server_scheme_take(&name) == HP_OVER_UDP;
 	/* The usual cause is the closed port of a machine in a cloud. */
 	snprintf(remedy, sizeof(remedy),
-		 "open port %u, protocol UDP, for incoming packets in the "
+		 "open port %u, protocol %s, for incoming packets in the "
 		 "cloud firewall (security group) of the server and on the "
-		 "server itself; check that hptun-rendezvous runs there",
-		 (unsigned int)s->addr.port);
+		 "server itself; check that hptun-rendezvous runs there%s",
+		 (unsigned int)s->addr.port, udp ? "UDP" : "TCP",
+		 udp ? "; where UDP is blocked, it needs --listen-tcp or "
+		       "--listen-tls" : ", with --listen-tcp or --listen-tls");
 	hp_fault_set(f, HP_ERR_AGAIN, remedy,
 		     "no answer from the rendezvous %s (%s)", s->name,
 		     hp_addr_text(&s->addr, addr));

@@ -105,7 +105,7 @@ static enum hp_netcheck_path expect(const struct hp_netcheck_facts *f,
 	const struct hp_netcheck_family *four = &f->family[0];
 
 	if (!four->answered && !f->family[1].answered) {
-		*why = "this host reaches no rendezvous by UDP";
+		*why = "no server by UDP here; by TCP or TLS: relayed";
 		return HP_NC_PATH_NONE;
 	}
 	if (peer != HP_NC_PEER_BLOCKED && peer != HP_NC_PEER_IPV6 &&
@@ -131,7 +131,7 @@ static enum hp_netcheck_path expect(const struct hp_netcheck_facts *f,
 	case HP_NC_PEERS:
 		break;
 	}
-	*why = "it reaches no rendezvous by UDP";
+	*why = "no server by UDP there; by TCP or TLS: relayed";
 	return HP_NC_PATH_NONE;
 }
 

@@ -128,6 +128,12 @@ static void json_is_put_into_words(void **state)
 			       "\"mapping\":\"no NAT\",\"rtt_ms\":12.34}",
 		  "registered, seen as 192.0.2.1:9, [2001:db8::1]:9 "
 		  "(mapping: no NAT), 12.3 ms" },
+		{ view_server, "{\"state\":\"registered\",\"over\":\"tcp\","
+			       "\"server\":\"s:8888\"}",
+		  "registered over TCP, as UDP is not answered" },
+		{ view_server, "{\"state\":\"registered\",\"over\":\"tls\","
+			       "\"server\":\"tls://s:443\"}",
+		  "registered over TLS" },
 		{ view_server, "{\"state\":\"lost\",\"seen\":[\"a\"]}",
 		  "no answer" },
 		{ view_server, "{\"state\":\"refused\",\"cause\":\"full\"}",

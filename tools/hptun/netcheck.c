@@ -42,8 +42,9 @@ static const struct cli_spec spec = {
 	.about =
 		"Finds out what the network around this host does to UDP, by "
 		"asking the\nrendezvous servers of the network, or those that "
-		"are named, and the gateway whether it\nopens ports, and tells what to expect with each kind of peer. "
-		"Needs no root and no daemon.",
+		"are named, and the gateway\nwhether it opens ports, and tells "
+		"what to expect with each kind of peer. Needs no\nroot and no "
+		"daemon.",
 	.opts = opts,
 	.n_opts = sizeof(opts) / sizeof(opts[0]),
 	.json = true,

@@ -117,12 +117,15 @@ static void print_blocked(const struct netcheck_report *r)
 		line("UDP", "not tried: this host has no route to any server");
 	else if (r->forbidden)
 		line("UDP", "blocked: a firewall of this host forbids to send "
-			    "to UDP port %u or %u", p, p + 1);
+			    "to UDP port %u or %u.\n%14sElse let "
+			    "hptun-rendezvous listen on TLS (--listen-tls)",
+		     p, p + 1, "");
 	else
 		line("UDP", "blocked: no answer from UDP port %u and %u. Either "
 			    "no server runs there,\n%14sor a firewall must let "
-			    "UDP out to these ports and the answers in", p,
-		     p + 1, "");
+			    "UDP out to these ports and the answers in.\n"
+			    "%14sWhere none may, let hptun-rendezvous listen "
+			    "on TLS (--listen-tls)", p, p + 1, "", "");
 }
 
 /* ---- families ---- */
