@@ -22,6 +22,7 @@
 #include "engine.h"
 #include "log.h"
 #include "names.h"
+#include "netmode_impl.h"
 #include "node/node.h"
 #include "portmap.h"
 #include "rtnl.h"
@@ -41,47 +42,12 @@
 
 /* How often the engine is told the date. */
 #define WALL_NS (60 * HP_S)
-/* What a store that failed (disk full) waits for the next try. */
-#define STORE_RETRY_NS (10 * HP_S)
 /* New addresses of peers are collected so long, and at the end. */
 #define CACHE_NS (10 * HP_S)
 
 /* Two seconds for the kernel to clear away a dead daemon. */
 #define OUTLIVE_TRIES 40
 #define OUTLIVE_US 50000
-
-enum pending {
-	PENDING_PINS = 1,
-	PENDING_REVOKED = 2,
-	PENDING_CERT = 4,
-	PENDING_SERVERS = 8,
-};
-
-struct netmode {
-	const struct netmode_cfg *cfg;
-	struct log *log;
-	struct hp_store *store;
-	int lock;
-	struct hp_loop *loop;
-	struct device *device;
-	struct rtnl *rtnl;
-	struct hp_node *node;
-	struct beacon *beacon;	/* NULL: none */
-	struct underlay *underlay;
-	struct names *names;
-	struct stock *stock;
-	struct portmap *portmap;
-	struct streams *streams;
-	struct ctl *ctl;
-	struct wgsock *sock;
-	unsigned int pending;
-	enum hp_server_state told[HP_SERVERS_MAX];
-	uint64_t retry_ns;
-	uint64_t wall_ns;
-	uint64_t cache_ns;	/* when to write it, HP_NEVER: not */
-	uint64_t started_ns;
-	char prefix[HP_PREFIX_TEXT];
-};
 
 /* ---- the engine asks ----------------------------------------------------- */
 
@@ -309,49 +275,6 @@ static const struct device_ops device_ops = {
 
 /* ---- chores -------------------------------------------------------------- */
 
-/* Tries one write; what fails stays pending. */
-static void store_one(struct netmode *m, enum pending what, uint64_t now_ns)
-{
-	const struct hp_judge *judge = hp_node_judge(m->node);
-	enum hp_err err = HP_OK;
-	struct hp_fault f;
-
-	if (!(m->pending & what))
-		return;
-	if (what == PENDING_PINS)
-		err = hp_store_save_pins(m->store, judge, &f);
-	else if (what == PENDING_REVOKED)
-		err = hp_store_save_revoked(m->store, judge, &f);
-	else if (what == PENDING_CERT)
-		err = hp_store_save_cert(
-			m->store, &hp_node_identity(m->node)->cert, &f);
-	if (err) {
-		log_fault(m->log, &f);
-		m->retry_ns = now_ns + STORE_RETRY_NS;
-	} else {
-		m->pending &= ~(unsigned int)what;
-	}
-}
-
-static void store_pending(struct netmode *m, uint64_t now_ns)
-{
-	m->retry_ns = 0;
-	store_one(m, PENDING_PINS, now_ns);
-	store_one(m, PENDING_REVOKED, now_ns);
-	store_one(m, PENDING_CERT, now_ns);
-}
-
-static void store_cache(struct netmode *m)
-{
-	struct hp_fault f;
-
-	if (m->cache_ns == HP_NEVER)
-		return;
-	m->cache_ns = HP_NEVER;
-	if (hp_store_save_cache(m->store, m->node, &f))
-		log_fault(m->log, &f);
-}
-
 /* A server that went silent may have another address now. */
 static void look_at_servers(struct netmode *m, uint64_t now_ns)
 {
@@ -393,9 +316,9 @@ static void chores(void *ctx, uint64_t now_ns)
 	if (m->pending & PENDING_SERVERS)
 		look_at_servers(m, now_ns);
 	if (now_ns >= m->cache_ns)
-		store_cache(m);
+		netmode_store_cache(m);
 	if (m->pending && now_ns >= m->retry_ns)
-		store_pending(m, now_ns);
+		netmode_store(m, now_ns);
 }
 
 static void on_found(void *ctx, unsigned int id, const struct hp_addr *addr4,
@@ -419,108 +342,9 @@ static void on_network_changed(void *ctx, uint64_t now_ns)
 
 /* ---- people ask ---------------------------------------------------------- */
 
-/* What a running daemon cannot change, and how it reads in the file. */
-static const char *fixed_changed(const struct hp_store *was,
-				 const struct hp_store *is)
-{
-	if (memcmp(&was->id.key, &is->id.key, sizeof(is->id.key)) ||
-	    was->id.cert.grant.serial != is->id.cert.grant.serial ||
-	    !hp_public_eq(&was->net.id, &is->net.id))
-		return "our keys or certificate";
-	if (was->net.n_servers != is->net.n_servers ||
-	    memcmp(was->net.server, is->net.server, sizeof(is->net.server)))
-		return "Rendezvous";
-	if (was->iface.n_pins != is->iface.n_pins ||
-	    memcmp(was->iface.pin, is->iface.pin, sizeof(is->iface.pin)))
-		return "RendezvousKey";
-	if (strcmp(was->iface.device, is->iface.device))
-		return "Device";
-	if (was->iface.listen_port != is->iface.listen_port)
-		return "ListenPort";
-	if (was->iface.offload != is->iface.offload)
-		return "Offload";
-	if (was->iface.beacon != is->iface.beacon)
-		return "Beacon";
-	if (was->iface.methods != is->iface.methods)
-		return "Methods";
-	if (was->iface.cipher != is->iface.cipher)
-		return "Cipher";
-	if (was->iface.engine != is->iface.engine)
-		return "Crypto";
-	if (memcmp(&was->iface.interfaces, &is->iface.interfaces,
-		   sizeof(is->iface.interfaces)) ||
-	    memcmp(&was->iface.exclude, &is->iface.exclude,
-		   sizeof(is->iface.exclude)))
-		return "Interfaces or Exclude";
-	if (strcmp(was->iface.owner, is->iface.owner) ||
-	    strcmp(was->iface.group, is->iface.group))
-		return "ControlOwner or ControlGroup";
-	return NULL;
-}
-
-/* Revocations that were made, or handed over, while we ran. */
-static enum hp_err reload_revoked(struct netmode *m, const struct hp_store *is,
-				  uint64_t now_ns, struct hp_fault *f)
-{
-	struct hp_judge *judge;
-	const uint8_t *list;
-	enum hp_err err;
-	size_t len;
-
-	err = hp_store_judge(is, &judge, f);
-	if (err)
-		return err;
-	list = hp_judge_revoked(judge, &len);
-	if (list)
-		err = hp_node_set_revoked(m->node, list, len, now_ns);
-	hp_judge_free(judge);
-	if (err && err != HP_ERR_REPLAY)
-		return hp_fault_set(f, err, "", "the revocation list: %s",
-				    hp_err_name(err));
-	return HP_OK;
-}
-
-static enum hp_err take_settings(struct netmode *m, struct hp_store *is,
-				 uint64_t now_ns, struct hp_fault *f)
-{
-	const char *fixed = fixed_changed(m->store, is);
-	struct hp_stock_peer *peer = m->store->peer;
-	size_t n_peers = m->store->n_peers;
-	enum hp_err err;
-
-	if (fixed)
-		return hp_fault_set(f, HP_ERR_STATE,
-				    "end the daemon and start it again",
-				    "%s changed, which a running daemon "
-				    "cannot take over", fixed);
-	err = reload_revoked(m, is, now_ns, f);
-	if (!err && is->iface.mtu != m->store->iface.mtu)
-		err = rtnl_link_mtu(m->rtnl, device_index(m->device),
-				    is->iface.mtu, f);
-	if (err)
-		return err;
-	hp_wg_set_mtu(hp_node_wg(m->node), is->iface.mtu);
-	m->store->iface = is->iface;
-	m->store->peer = is->peer;
-	m->store->n_peers = is->n_peers;
-	is->peer = peer;
-	is->n_peers = n_peers;
-	stock_set(m->stock, m->store->peer, m->store->n_peers, now_ns);
-	return HP_OK;
-}
-
 static enum hp_err on_reload(void *ctx, struct hp_fault *f)
 {
-	struct netmode *m = ctx;
-	struct hp_store *is;
-	enum hp_err err;
-
-	err = hp_store_open(m->cfg->dirs, m->store->name, &is, f);
-	if (err)
-		return err;
-	err = take_settings(m, is, hp_loop_now(m->loop), f);
-	hp_store_close(is);
-	return err;
+	return netmode_reload(ctx, f);
 }
 
 static void on_stop(void *ctx)
@@ -563,7 +387,7 @@ static void on_signal(void *ctx, int signo, uint64_t now_ns)
 	(void)now_ns;
 	if (signo != SIGHUP)
 		hp_loop_stop(m->loop);
-	else if (on_reload(m, &f) != HP_OK)
+	else if (netmode_reload(m, &f) != HP_OK)
 		log_fault(m->log, &f);
 	else
 		log_info(m->log, "the configuration was read again");
@@ -694,19 +518,6 @@ static void open_beacon(struct netmode *m)
 		log_fault(m->log, &f);
 }
 
-static void load_cache(struct netmode *m)
-{
-	struct hp_fault f;
-	uint16_t port;
-
-	if (hp_store_load_cache(m->store, m->node, &port, &f))
-		log_fault(m->log, &f);
-	/* Taken meanwhile: the one we have will do. */
-	else if (port && !m->store->iface.listen_port &&
-		 device_set_port(m->device, port, NULL))
-		return;
-}
-
 static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 {
 	const struct hp_store *s = m->store;
@@ -745,7 +556,7 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 	if (err)
 		return hp_fault_set(f, err, "", "cannot make the node: %s",
 				    hp_err_name(err));
-	load_cache(m);
+	netmode_load_cache(m);
 	return underlay_new(m->loop, m->rtnl, m->node, on_network_changed, m,
 			    &m->underlay, f);
 }
@@ -935,8 +746,8 @@ enum hp_err netmode_run(const struct netmode_cfg *cfg, struct daemon *daemon,
 		if (err)
 			(void)hp_fault_set(f, err, "", "the event loop: %s",
 					   strerror(errno));
-		store_pending(&m, hp_clock_now());
-		store_cache(&m);
+		netmode_store(&m, hp_clock_now());
+		netmode_store_cache(&m);
 	}
 	end(&m);
 	return err;
