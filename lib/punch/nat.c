@@ -203,8 +203,9 @@ static int by_port(const void *a, const void *b)
 
 /* What was sent in a burst may reach the NAT in another order: then the ports
  * as a set show the stride. Its direction is up, as that of all NATs but the
- * oddest, unless most of the order is left and says otherwise. @newest: the port
- * that was made last.
+ * oddest, unless the order says otherwise that is left: a shuffle of 16 ports
+ * reaches half of a fall in 5 of 100 cases, three quarters in less than 1.
+ * @newest: the port that was made last.
  */
 static int stride_of_set(const struct made *m, uint16_t *newest)
 {
@@ -230,7 +231,7 @@ static int stride_of_set(const struct made *m, uint16_t *newest)
 	for (size_t i = 0; i < half; i++)
 		rise += m->port[m->n - 1 - i] - m->port[i];
 	whole = (int)(half * half) * least;
-	up = 2 * rise > -whole;
+	up = 4 * rise > -3 * whole;
 	*newest = sorted.port[up ? m->n - 1 : 0];
 	return up ? least : -least;
 }

@@ -183,6 +183,38 @@ static void stride_is_found_out_of_order(void **state)
 	}
 }
 
+/* What is left of the order of such bursts is chance: it rarely falls. */
+static void shuffled_burst_is_taken_to_rise(void **state)
+{
+	struct hp_rng_seeded seeded;
+	struct hp_rng rng;
+	unsigned int wrong = 0;
+
+	(void)state;
+	hp_rng_seeded_init(&seeded, 1, &rng);
+	for (unsigned int run = 0; run < 1000; run++) {
+		struct model m = model_of(HP_NAT_MAPPING_APDM, 1);
+		struct hp_nat_facts f;
+		struct hp_nat n = { 0 };
+
+		for (uint32_t sock = 1; sock < 9; sock++)
+			ask(&n, &m, sock, 1, HP_S);
+		assert_int_equal(n.n, 16);
+		for (uint32_t i = 15; i; i--) {
+			uint32_t k = hp_rng_below(&rng, i + 1);
+			uint16_t port = n.sample[i].mapped.port;
+
+			n.sample[i].mapped.port = n.sample[k].mapped.port;
+			n.sample[k].mapped.port = port;
+		}
+		hp_nat_judge(&n, HP_AF_4, NULL, 0, &f);
+		wrong += f.ports != HP_NAT_PORTS_SEQUENTIAL || f.stride != 1 ||
+			 f.last != m.next;
+	}
+	printf("%u of 1000 shuffles fall\n", wrong);
+	assert_true(wrong <= 10);
+}
+
 static void few_mappings_prove_no_order(void **state)
 {
 	struct model m = model_of(HP_NAT_MAPPING_APDM, 1);
@@ -387,6 +419,7 @@ int main(void)
 		cmocka_unit_test(strides_are_found),
 		cmocka_unit_test(stride_is_found_beside_other_hosts),
 		cmocka_unit_test(stride_is_found_out_of_order),
+		cmocka_unit_test(shuffled_burst_is_taken_to_rise),
 		cmocka_unit_test(few_mappings_prove_no_order),
 		cmocka_unit_test(kept_ports_are_seen),
 		cmocka_unit_test(block_is_found_from_twelve_ports),
