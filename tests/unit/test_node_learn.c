@@ -22,14 +22,16 @@ struct pair {
 	struct sim_world_node *node[2];
 };
 
-static void begin(struct pair *t, const struct sim_nat_config *cfg)
+static void begin(struct pair *t, const struct sim_nat_config *cfg,
+		  unsigned int servers)
 {
 	static const char *const outside[] = { "203.0.113.211",
 					       "203.0.113.212" };
 
 	memset(t, 0, sizeof(*t));
 	sim_world_init(&t->w, 5, true);
-	sim_world_add_server(&t->w);
+	while (t->w.n_servers < servers)
+		sim_world_add_server(&t->w);
 	for (unsigned int i = 0; i < 2; i++) {
 		t->nat[i] = sim_nat_new(t->w.sim, cfg, NULL, outside[i]);
 		t->node[i] = sim_world_add(&t->w, i ? "bob" : "alice",
@@ -69,7 +71,7 @@ static void nat_is_learnt_in_the_background(void **state)
 		static struct pair t;
 		struct hp_nat_facts f;
 
-		begin(&t, &rows[i].nat);
+		begin(&t, &rows[i].nat, 2);
 		sim_world_run(&t.w, 5 * HP_S);
 		f = facts(&t);
 		assert_int_equal(f.filtering, HP_NAT_FILTERING_UNKNOWN);
@@ -95,7 +97,7 @@ static void another_network_is_learnt_anew(void **state)
 	struct hp_nat_facts f;
 
 	(void)state;
-	begin(&t, &cfg);
+	begin(&t, &cfg, 2);
 	sim_world_run(&t.w, 40 * HP_S);
 	assert_true(t.node[0]->n_extra > 0);
 	sim_nat_renumber(t.nat[0], "203.0.113.213");
@@ -122,7 +124,7 @@ static void short_memory_of_a_nat_keeps_an_idle_path(void **state)
 	uint64_t now;
 
 	(void)state;
-	begin(&t, &cfg);
+	begin(&t, &cfg, 2);
 	sim_world_run(&t.w, 175 * HP_S);
 	assert_int_equal(hp_node_want(t.node[0]->node, "bob",
 				      sim_now(t.w.sim)), HP_OK);
@@ -145,12 +147,59 @@ static void short_memory_of_a_nat_keeps_an_idle_path(void **state)
 	sim_world_free(&t.w);
 }
 
+/* Packets of alice's to bob, who hears nothing of her but over the relay. Gives
+ * the guesses that both sent; @sockets: whether one of them opened any.
+ */
+static uint64_t deaf_peer(struct pair *t, uint64_t after_ns, bool *sockets)
+{
+	static const struct sim_nat_config cfg = {
+		.mapping = SIM_EIM, .filtering = SIM_APDF,
+		.lifetime_ns = 120 * HP_S,
+	};
+	struct hp_node_guess_info g[2];
+	uint64_t now;
+
+	begin(t, &cfg, 1);
+	sim_world_run(&t->w, after_ns);
+	sim_host_deafen(t->node[1]->host, t->node[0]->host);
+	assert_int_equal(hp_node_want(t->node[0]->node, "bob",
+				      sim_now(t->w.sim)), HP_OK);
+	*sockets = false;
+	for (unsigned int i = 0; i < 200; i++) {
+		sim_world_packet(t->node[0], t->node[1]);
+		sim_world_run(&t->w, 100 * HP_MS);
+		*sockets |= t->node[0]->n_extra || t->node[1]->n_extra;
+	}
+	assert_int_equal(sim_world_state(t->node[0], "bob"), HP_PEER_RELAYED);
+	now = sim_now(t->w.sim);
+	for (unsigned int i = 0; i < 2; i++)
+		hp_node_guess_get(t->node[i]->node, now, &g[i]);
+	sim_world_free(&t->w);
+	return g[0].probes + g[1].probes;
+}
+
+/* With one server alone, a NAT that looks at addresses is not to be told from
+ * an easy one, until its filter is known and something is heard through it.
+ */
+static void known_filter_spares_a_deaf_peer_the_guesses(void **state)
+{
+	static struct pair t;
+	bool sockets;
+
+	(void)state;
+	assert_true(deaf_peer(&t, 3 * HP_S, &sockets) > 0);
+	assert_true(sockets);
+	assert_int_equal(deaf_peer(&t, 300 * HP_S, &sockets), 0);
+	assert_false(sockets);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nat_is_learnt_in_the_background),
 		cmocka_unit_test(another_network_is_learnt_anew),
 		cmocka_unit_test(short_memory_of_a_nat_keeps_an_idle_path),
+		cmocka_unit_test(known_filter_spares_a_deaf_peer_the_guesses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
