@@ -12,6 +12,9 @@
 #define CONNECT_TIME (8 * HP_S)
 #define CONNECT_LOSSY (20 * HP_S)
 #define CONNECT_HEAVY (120 * HP_S)
+/* After a suspend, at no loss or a little. */
+#define WAKE_TIME (3 * HP_S)
+#define LITTLE_LOSS 10000	/* ppm */
 #define SETTLE_TIME (100 * HP_S)
 #define SETTLE_LOSSY (150 * HP_S)
 /* A router that remembers a probe that came too early forgets it after 30 s of
@@ -166,10 +169,26 @@ static uint64_t settle_limit(const struct run *r)
 	return lossy ? SETTLE_LOSSY : SETTLE_TIME;
 }
 
-static bool settle(struct run *r, const char *what)
+static bool loses_little(const struct run *r)
 {
-	return talk_until(r, is_connected, connect_limit(r), what) &&
+	for (unsigned int i = 0; i < r->sc.n; i++)
+		if (r->sc.places[i].link.loss_ppm > LITTLE_LOSS)
+			return false;
+	return !r->sc.stranger;
+}
+
+static bool settle(struct run *r, uint64_t connect_ns, const char *what)
+{
+	return talk_until(r, is_connected, connect_ns, what) &&
 	       talk_until(r, is_settled, settle_limit(r), what);
+}
+
+static bool settle_after(struct run *r, enum scenario_event e)
+{
+	bool fast = e == EVENT_SLEEP && loses_little(r);
+
+	return settle(r, fast ? WAKE_TIME : connect_limit(r),
+		      scenario_event_text(e));
 }
 
 static bool no_wonders(struct run *r)
@@ -333,12 +352,12 @@ static void play_all(struct run *r)
 	for (unsigned int i = 0; i < r->sc.n; i++)
 		if (!want(r, i))
 			watch_blame(&r->watch, "a name is refused");
-	if (!settle(r, "at first"))
+	if (!settle(r, connect_limit(r), "at first"))
 		return;
 	check_budget(r);
 	for (unsigned int i = 0; i < r->sc.n_steps; i++) {
 		play(r, &r->sc.steps[i], i);
-		if (!settle(r, scenario_event_text(r->sc.steps[i].event)))
+		if (!settle_after(r, r->sc.steps[i].event))
 			return;
 	}
 	for (unsigned int i = 0; i < 10; i++)
