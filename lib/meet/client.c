@@ -12,7 +12,7 @@
  *
  * HELLO goes to IPv6 first and to IPv4 50 ms later: a datagram of 88 bytes is
  * cheap, waiting for a family that leads nowhere is not. Every question waits
- * two round trips, then twice as long each time, up to 1 s, and at last 15 s.
+ * two round trips, then twice as long each time, up to 1 s, and at last some in a row each 15 s.
  * Three seconds without an answer are reported as LOST, once; the session may
  * stand all the same, on a lossy link, so a keepalive goes with each HELLO, and
  * any answer within the session brings it back. Else a keepalive goes
@@ -34,6 +34,10 @@
 #define HEAD_START_NS (50 * HP_MS)
 #define JITTER_MS 2000
 #define LONG_NS (15 * HP_S)
+/* Of a server that was silent for long, some questions in a row are asked: on a
+ * line that loses most datagrams a single one hardly ever gets through.
+ */
+#define LONG_ROW 4
 #define REGISTER_TRIES 16
 #define PATH_TRIES 3
 #define REFUSED_NS (60 * HP_S)
@@ -155,7 +159,7 @@ static void hello_try(struct hp_meet_client *c, uint64_t now_ns)
 		say_hello(c, 1, now_ns);
 		say_hello(c, 0, now_ns);
 	}
-	if (n >= MC_HURRIED)
+	if (n >= MC_HURRIED && (n - MC_HURRIED) % LONG_ROW == 0)
 		c->next_ns = now_ns + LONG_NS + jitter(c, JITTER_MS);
 	else
 		c->next_ns = now_ns + mc_backoff(c, both ? n - 1 : n, MC_SLOW_NS);
