@@ -12,7 +12,8 @@
  *
  * HELLO goes to IPv6 first and to IPv4 50 ms later: a datagram of 88 bytes is
  * cheap, waiting for a family that leads nowhere is not. Every question waits
- * two round trips, then twice as long each time, up to 1 s, and at last some in a row each 15 s.
+ * two round trips, then twice as long each time, up to 1 s; and at last some in
+ * a row leave each 15 s.
  * Three seconds without an answer are reported as LOST, once; the session may
  * stand all the same, on a lossy link, so a keepalive goes with each HELLO, and
  * any answer within the session brings it back. Else a keepalive goes

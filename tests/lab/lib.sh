@@ -212,7 +212,7 @@ host() {
 	(cd "$TOP" && exec ip netns exec "$LAB-$1" unshare --mount --uts \
 		sh -c "$KEEPER_SCRIPT" keeper "$1" "$names" \
 		3>"$LAB_DIR/$1.pid" </dev/null >"$LAB_DIR/$1.log" 2>&1) &
-	must 5 test -s "$LAB_DIR/$1.pid"
+	must 30 test -s "$LAB_DIR/$1.pid"
 	KEEPER[$1]=$(cat "$LAB_DIR/$1.pid")
 }
 

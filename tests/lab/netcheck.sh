@@ -155,7 +155,7 @@ case_lifetime_shorter_than_keepalives() {
 		net.netfilter.nf_conntrack_udp_timeout_stream=5
 	checks --long
 	says .ipv4.lifetime.alive_s null
-	says .ipv4.lifetime.dead_s 25
+	says .ipv4.lifetime.dead_s 15
 }
 
 # ---- kinds that the kernel lacks: the NAT box ------------------------------
