@@ -655,8 +655,9 @@ static void end_pcp(struct hp_portmap *p)
 	ssize_t n;
 
 	hp_pcp_end(&p->pcp, now_ns);
+	push_pcp(p, now_ns);
+	/* The last request waited for in vain ends it, too. */
 	while (p->pcp.state == HP_PCP_ENDING) {
-		push_pcp(p, now_ns);
 		if (readable(p->fd, hp_pcp_deadline(&p->pcp))) {
 			n = recv(p->fd, buf, sizeof(buf), MSG_DONTWAIT);
 			if (n < 0)
@@ -664,7 +665,7 @@ static void end_pcp(struct hp_portmap *p)
 			(void)!hp_pcp_rx(&p->pcp, &p->pcp.gateway, buf,
 					 (size_t)n, hp_clock_now());
 		}
-		now_ns = hp_clock_now();
+		push_pcp(p, hp_clock_now());
 	}
 	close_pcp(p);
 }

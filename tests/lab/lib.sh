@@ -112,6 +112,7 @@ lab_dead() {
 	for d in "$LAB_ROOT"/*/; do
 		[ ! -e "$d/keep" ] || continue
 		owner=$(cat "$d/owner" 2>/dev/null) || continue
+		[ -n "$owner" ] || continue # it is being made
 		[ "$(proc_id "${owner%% *}")" = "$owner" ] || basename "$d"
 	done
 }
