@@ -28,6 +28,7 @@ FAMILY=${FAMILY:-4}		# families of the internet: 4, 6 or 46
 LAB_ROOT=/run/hptun-lab
 NATBOX=$TOP/build/$VARIANT/tests/natbox/natbox
 declare -A KEEPER=()		# host -> pid of its keeper
+declare -A EDGE=()		# who hangs by a provider -> its number
 declare -A SITE=()		# router -> its number
 declare -A KIND=()		# router -> its kind
 declare -A LAN=()		# router -> its IPv4 LAN, 192.168.N
@@ -311,6 +312,7 @@ downlink() { # SPACE IF N M [VIA]
 # router of its provider, as 203.0.113.N and 2001:db8::N.
 attach() {
 	local isp=isp-$1 far=$((100 + $2))
+	EDGE[$1]=$2
 	# shellcheck disable=SC2086
 	space "$isp" $FORWARD
 	link "$isp" core net "$1"
@@ -327,7 +329,7 @@ attach() {
 
 # renumber EDGE N M: edge number N becomes 203.0.113.M and 2001:db8::M.
 renumber() {
-	local isp=isp-$1 far=198.51.100.$((100 + ${SITE[$1]}))
+	local isp=isp-$1 far=198.51.100.$((100 + ${EDGE[$1]}))
 	lines "route replace 203.0.113.$3 dev $1 via $far onlink" \
 		"route replace 2001:db8::$3 dev $1 via fe80::2" | ip_in net
 	lines "route replace 203.0.113.$3 dev edge" \

@@ -59,8 +59,6 @@ case_silent_name_server_holds_nothing_up() {
 	says 203.0.113.1
 	on ns nft delete table ip dns
 	# As when another network is joined: a new way out.
-	# shellcheck disable=SC2034,SC2154
-	SITE[alice]=21
 	renumber alice 21 29
 	soon 3
 }
