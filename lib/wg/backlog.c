@@ -97,9 +97,10 @@ void hp_backlog_put(struct hp_backlog *b, const uint8_t *p, uint32_t len,
 		    uint64_t now_ns)
 {
 	uint32_t i = first_free(b);
-	struct hp_backlog_slot *s = &b->slot[i];
+	struct hp_backlog_slot *s;
 
 	assert(i != HP_BACKLOG_NONE);
+	s = &b->slot[i];
 	b->free &= ~(UINT32_C(1) << i);
 	s->since_ns = now_ns;
 	s->len = len;
