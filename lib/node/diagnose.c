@@ -408,6 +408,19 @@ static enum hp_mapping peer_mapping(const struct hp_case *c)
 	return c->here->peer_mapping;
 }
 
+/* Ports are being guessed, and both ends take part: one alone may begin, and
+ * comes to nothing.
+ */
+static bool guessing(const struct hp_case *c)
+{
+	uint32_t m = HP_METHOD_PREDICT | HP_METHOD_BIRTHDAY;
+
+	if (!(c->here->methods & m) || (c->there && !(c->there->methods & m)))
+		return false;
+	return hp_report_unsettled(c->here) ||
+	       (c->there && c->there->guesses && hp_report_unsettled(c->there));
+}
+
 /* Introduced, and no direct path. */
 static void relayed(const struct hp_case *c, struct list *l)
 {
@@ -434,9 +447,7 @@ static void relayed(const struct hp_case *c, struct list *l)
 	else if (h->trying)
 		add(l, HP_CAUSE_TRYING, retry,
 		    "the ends are still looking for a direct path");
-	else if (hp_report_unsettled(h) ||
-		 (c->there && c->there->guesses &&
-		  hp_report_unsettled(c->there)))
+	else if (guessing(c))
 		add(l, HP_CAUSE_TRYING, retry,
 		    "the ports of a NAT are being guessed, %u probes so far",
 		    (unsigned int)h->guess_probes);
