@@ -155,7 +155,7 @@ check:		## everything: unit, sanitizers, lab, fuzz; as root
 	$(Q)MAKE=$(MAKE) VARIANT=$(VARIANT) tests/check
 
 CASES ?=
-check-lab: all $(B)/tests/natbox/natbox	## lab of network namespaces; as root; CASES="pair stun" picks
+check-lab: all $(natbox_bin)	## lab of network namespaces; as root; CASES="pair stun" picks
 	$(Q)VARIANT=$(VARIANT) tests/lab/run $(CASES)
 
 tsan := build/clang-thread
@@ -195,10 +195,12 @@ sim-numbers: $(sim_bin)	## what was promised of connecting: a table of claims
 sim-long: $(sim_bin)	## 1,000,000 random runs on the virtual internet
 	$(Q)tests/sim/long $(sim_bin)
 
-# The simulator's NAT for real packets, in the lab.
-natbox_bin := $(B)/tests/natbox/natbox
-$(natbox_bin): $(patsubst %.c,$(B)/%.o,$(wildcard tests/natbox/*.c) \
-		tests/sim/nat.c) $(libhp)
+# In the lab: the simulator's NAT for real packets, and a long way.
+natbox_bin := $(B)/tests/natbox/natbox $(B)/tests/natbox/slow
+$(B)/tests/natbox/natbox: $(patsubst %,$(B)/tests/%.o,natbox/main \
+		natbox/packet natbox/tun sim/nat) $(libhp)
+$(B)/tests/natbox/slow: $(patsubst %,$(B)/tests/natbox/%.o,slow tun) $(libhp)
+$(natbox_bin):
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- shown and measured --------------------------------------------------

@@ -27,6 +27,7 @@ VARIANT=${VARIANT:-gcc}
 FAMILY=${FAMILY:-4}		# families of the internet: 4, 6 or 46
 LAB_ROOT=/run/hptun-lab
 NATBOX=$TOP/build/$VARIANT/tests/natbox/natbox
+SLOW=$TOP/build/$VARIANT/tests/natbox/slow
 declare -A KEEPER=()		# host -> pid of its keeper
 declare -A EDGE=()		# who hangs by a provider -> its number
 declare -A SITE=()		# router -> its number
@@ -350,6 +351,23 @@ loss() {
 	on net nft flush chain inet core forward
 	[ "$1" = 0 ] || on net nft add rule inet core forward \
 		"meta l4proto udp $some drop"
+}
+
+# far ROUTER DELAY SPREAD: what ROUTER passes on takes DELAY to DELAY + SPREAD ms,
+# and overtakes within SPREAD (tests/natbox/slow.c). It passes ROUTER twice.
+far() {
+	local family
+	start "$1" slow "$SLOW" "$2" "$3"
+	must 5 ip -n "$LAB-$1" link show dev slow
+	on "$1" sysctl -qw net.ipv4.conf.{all,slow}.rp_filter=0
+	ip -n "$LAB-$1" link set slow up txqueuelen 10000
+	for family in 4 6; do
+		lines "rule add pref 200 iif slow lookup main" \
+			"rule add pref 201 iif lo lookup main" \
+			"rule add pref 202 lookup 64" \
+			"route add default dev slow table 64" |
+			ip -n "$LAB-$1" -$family -batch - || fail "far $1"
+	done
 }
 
 # ---- routers --------------------------------------------------------------

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# Every kind of inner packet, there and back through loss: what arrives is what
-# was sent. Each kind with long packets to and from the kernel, and without.
+# Every kind of inner packet: what arrives is what was sent. TCP, which mends it,
+# through loss, and with packets that overtake each other. Each kind with long
+# packets to and from the kernel, and without.
 # Drawing: wireguard.sh, with hptund at both ends.
 # shellcheck source=tests/lab/offload.sh
 . "$TOP/tests/lab/offload.sh"
@@ -63,13 +64,19 @@ throws() {
 udp_listens() { on "$1" ss -Hlun "sport = :$2" | grep -q .; }
 received() { [ "$(on "$1" stat -c %s /run/received)" -ge "$2" ]; }
 
+# overtaken HOST: packets were, of the streams that HOST sent.
+overtaken() {
+	on "$1" nstat -az TcpExtTCPSACKReorder |
+		awk '$2 > 20 { n = 1 } END { exit !n }' ||
+		fail "no packet from $1 was overtaken"
+}
+
 # between PROGRAM PROGRAM: all kinds.
 between() {
-	local block
+	local block any=$((RANDOM % 4000 + 2))
 	BYTES=2000000
 	ends "$1" "$2"
 	sees carol "ip6 daddr fd07::1 exthdr dst exists"
-	streams dora carol "[fd07::1]" 8192 "$DSTOPTS"
 	throws dora carol 6 "[fd07::1]" 1000 40 "$DSTOPTS"
 	saw carol 40
 	sees carol "ip daddr 10.7.0.1 ip frag-off & 0x3fff != 0"
@@ -83,9 +90,13 @@ between() {
 	saw dora 40
 	throws carol dora 4 10.7.0.2 333 100
 	loss 1
-	for block in 1 77 1355 1357 4001; do
+	far net 2 2
+	for block in 1 77 "$any" 1357 4001; do
+		say "blocks of $block bytes"
 		streams carol dora "[fd07::2]" "$block"
 	done
+	streams dora carol "[fd07::1]" 8192 "$DSTOPTS"
+	overtaken carol
 }
 
 case_every_kind_with_offload() { between hptund hptund; }

@@ -27,11 +27,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "../natbox/packet.h"
+#include "../natbox/tun.h"
 #include "base/crypto.h"
 #include "base/time.h"
 #include "sys/clock.h"
@@ -116,20 +116,6 @@ static bool number(struct kind *k, const char *text)
 	return true;
 }
 
-static int tun_open(const char *name)
-{
-	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
-	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-
-	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
-	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
-		fprintf(stderr, "natbox: interface %s: %s\n", name,
-			strerror(errno));
-		return -1;
-	}
-	return fd;
-}
-
 static int signals_open(void)
 {
 	sigset_t set;
@@ -180,8 +166,8 @@ static void obey(const struct box *b, int fd)
 static int run(const struct box *b)
 {
 	struct pollfd fds[N_FDS] = {
-		[INSIDE] = { tun_open("inside"), POLLIN, 0 },
-		[OUTSIDE] = { tun_open("outside"), POLLIN, 0 },
+		[INSIDE] = { tun_open("inside", "natbox"), POLLIN, 0 },
+		[OUTSIDE] = { tun_open("outside", "natbox"), POLLIN, 0 },
 		[SIGNALS] = { signals_open(), POLLIN, 0 },
 	};
 
