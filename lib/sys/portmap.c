@@ -8,21 +8,16 @@
  *	                          '------half of it is over-------'
  *
  * PCP has its socket in the loop. The libraries for the other two wait for
- * their answers, so each time a thread of its own asks, which owns nothing of
- * ours but a share of a box, by count, where it puts its result: it may outlive
- * us, for as long as the libraries take.
+ * their answers, so each time a thread of its own asks.
  */
 #include "sys/portmap.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +28,7 @@
 #include "sys/loop.h"
 #include "sys/rng.h"
 #include "sys/udp.h"
+#include "sys/worker.h"
 
 /* A gateway that is silent for so long does not speak PCP: one request of it
  * may be lost.
@@ -46,23 +42,15 @@
 #define END_NS HP_S
 /* Nobody makes us ask more often by telling of restarts. */
 #define NEWS_NS (10 * HP_S)
-#define STACK_LEN (256 * 1024)
 
 /* What a thread does, then what came of it. */
 struct job {
-	struct box *box;
+	struct hp_job base;
 	bool survey;
 	bool release;
 	struct hp_gateway_lease old; /* given back first; no port: none */
 	struct hp_gateway_lease lease;
 	struct hp_gateway_answer answer[HP_MAPPED_PROTOCOLS];
-};
-
-struct box {
-	pthread_mutex_t lock;
-	struct job *done;
-	int bell;
-	unsigned int users;
 };
 
 enum phase {
@@ -76,7 +64,7 @@ struct hp_portmap {
 	struct hp_portmap_cfg cfg;
 	struct hp_rng rng;
 	struct hp_secret seed;
-	struct box *box;
+	struct hp_worker *worker;
 	bool busy;		/* a thread is at work */
 	bool stale;		/* for a question of before */
 	enum phase phase;
@@ -95,38 +83,6 @@ struct hp_portmap {
 };
 
 /* ---- the thread ---------------------------------------------------------- */
-
-static void box_put(struct box *b)
-{
-	unsigned int left;
-
-	pthread_mutex_lock(&b->lock);
-	left = --b->users;
-	pthread_mutex_unlock(&b->lock);
-	if (left)
-		return;
-	free(b->done);
-	close(b->bell);
-	pthread_mutex_destroy(&b->lock);
-	free(b);
-}
-
-static struct box *box_new(void)
-{
-	struct box *b = calloc(1, sizeof(*b));
-
-	if (!b)
-		return NULL;
-	b->users = 1;
-	b->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (b->bell < 0 || pthread_mutex_init(&b->lock, NULL)) {
-		if (b->bell >= 0)
-			close(b->bell);
-		free(b);
-		return NULL;
-	}
-	return b;
-}
 
 /* By both in turn until one grants it; by both in any case in a survey. */
 static void job_ask(struct job *j)
@@ -156,66 +112,31 @@ static void job_ask(struct job *j)
 	j->lease.external = (struct hp_addr){ 0 };
 }
 
-static void *job_run(void *arg)
+static void job_run(struct hp_job *base)
 {
-	const uint64_t one = 1;
-	struct job *j = arg;
-	struct box *b = j->box;
+	struct job *j = (struct job *)base;
 
 	if (j->old.external.port)
 		hp_gateway_release(&j->old);
 	if (!j->release)
 		job_ask(j);
-	pthread_mutex_lock(&b->lock);
-	b->done = j;
-	pthread_mutex_unlock(&b->lock);
-	/* Cannot fail: the counter never gets near its limit. */
-	if (write(b->bell, &one, sizeof(one)) < 0)
-		j = NULL;
-	box_put(b);
-	return NULL;
 }
 
-/* A detached thread with a small stack and no signals. False: none. */
+/* False: there is no thread for it. */
 static bool job_start(struct hp_portmap *p, struct job *j)
 {
-	sigset_t all, before;
-	pthread_attr_t attr;
-	pthread_t thread;
-	int err;
-
-	if (pthread_attr_init(&attr))
-		return false;
-	j->box = p->box;
-	pthread_mutex_lock(&p->box->lock);
-	p->box->users++;
-	pthread_mutex_unlock(&p->box->lock);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_LEN);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&thread, &attr, job_run, j);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	p->busy = !err;
-	if (err)
-		box_put(p->box);
-	return !err;
+	j->base.run = job_run;
+	p->busy = hp_worker_start(p->worker, &j->base);
+	return p->busy;
 }
 
 /* NULL: it is not done yet. The caller frees it. */
 static struct job *job_done(struct hp_portmap *p)
 {
-	struct job *j;
-	uint64_t rings;
+	struct job *j = (struct job *)hp_worker_done(p->worker);
 
-	if (read(p->box->bell, &rings, sizeof(rings)) < 0)
-		return NULL;
-	pthread_mutex_lock(&p->box->lock);
-	j = p->box->done;
-	p->box->done = NULL;
-	pthread_mutex_unlock(&p->box->lock);
-	p->busy = false;
+	if (j)
+		p->busy = false;
 	return j;
 }
 
@@ -624,10 +545,10 @@ enum hp_err hp_portmap_new(const struct hp_portmap_cfg *cfg,
 	p->fd = -1;
 	p->news = -1;
 	p->due_ns = HP_NEVER;
-	p->box = box_new();
-	if (p->box)
-		err = hp_loop_watch(cfg->loop, p->box->bell, EPOLLIN, on_bell,
-				    p);
+	p->worker = hp_worker_new();
+	if (p->worker)
+		err = hp_loop_watch(cfg->loop, hp_worker_bell(p->worker),
+				    EPOLLIN, on_bell, p);
 	if (!err)
 		err = hp_loop_timed(cfg->loop, &timed);
 	if (err) {
@@ -675,7 +596,7 @@ static void end_helper(struct hp_portmap *p, uint64_t end_ns)
 {
 	struct job *j;
 
-	if (p->busy && readable(p->box->bell, end_ns)) {
+	if (p->busy && readable(hp_worker_bell(p->worker), end_ns)) {
 		j = job_done(p);
 		if (j && j->lease.external.port)
 			p->lease = j->lease;
@@ -690,7 +611,7 @@ static void end_helper(struct hp_portmap *p, uint64_t end_ns)
 	j->old = p->lease;
 	if (!job_start(p, j))
 		free(j);
-	else if (readable(p->box->bell, end_ns))
+	else if (readable(hp_worker_bell(p->worker), end_ns))
 		free(job_done(p));
 }
 
@@ -704,10 +625,10 @@ void hp_portmap_free(struct hp_portmap *p)
 	}
 	if (p->fd >= 0)
 		end_pcp(p);
-	if (p->box) {
-		hp_loop_unwatch(p->cfg.loop, p->box->bell);
+	if (p->worker) {
+		hp_loop_unwatch(p->cfg.loop, hp_worker_bell(p->worker));
 		end_helper(p, hp_clock_now() + END_NS);
-		box_put(p->box);
+		hp_worker_free(p->worker);
 	}
 	hp_secret_wipe(&p->seed);
 	free(p);

@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names to addresses in the background.
- *
- * getaddrinfo() may hold its thread for half a minute and cannot be told to
- * stop, so a lookup owns nothing of the resolver: it shares a box with it, by
- * count. The thread puts its result in the box and rings the eventfd; who lets
- * go of the box last frees it.
+ * Names to addresses in the background: getaddrinfo() may hold its thread for
+ * half a minute and cannot be told to stop.
  */
 #include "sys/resolve.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/time.h"
 #include "member/network.h"
 #include "sys/loop.h"
+#include "sys/worker.h"
 
 #define RETRY_MAX_NS (64 * HP_S)
 #define PACE_NS (5 * HP_S)
@@ -31,25 +24,15 @@
  * another network had.
  */
 #define THREADS_MAX 4
-/* glibc's resolver needs little; the rest is for its plug-ins. */
-#define STACK_LEN (256 * 1024)
 
 /* A lookup under way, then its result. */
 struct lookup {
-	struct lookup *next;
-	struct box *box;
+	struct hp_job base;
 	unsigned int slot;
 	unsigned int turn;
 	int error; /* of getaddrinfo() */
 	struct hp_server server;
 	struct hp_addr addr4, addr6;
-};
-
-struct box {
-	pthread_mutex_t lock;
-	struct lookup *done;
-	int bell;
-	unsigned int users;
 };
 
 struct name {
@@ -69,30 +52,10 @@ struct hp_resolver {
 	struct hp_loop *loop;
 	hp_resolve_fn *fn;
 	void *ctx;
-	struct box *box;
+	struct hp_worker *worker;
 	struct name name[HP_RESOLVE_MAX];
 	unsigned int n;
 };
-
-static void box_put(struct box *b)
-{
-	unsigned int left;
-
-	pthread_mutex_lock(&b->lock);
-	left = --b->users;
-	pthread_mutex_unlock(&b->lock);
-	if (left)
-		return;
-	while (b->done) {
-		struct lookup *l = b->done;
-
-		b->done = l->next;
-		free(l);
-	}
-	close(b->bell);
-	pthread_mutex_destroy(&b->lock);
-	free(b);
-}
 
 static void keep_first(struct lookup *l, const struct addrinfo *ai)
 {
@@ -114,13 +77,11 @@ static void keep_first(struct lookup *l, const struct addrinfo *ai)
 	}
 }
 
-static void *lookup_run(void *arg)
+static void lookup_run(struct hp_job *base)
 {
-	struct lookup *l = arg;
-	struct box *b = l->box;
+	struct lookup *l = (struct lookup *)base;
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
 	struct addrinfo *list = NULL;
-	uint64_t one = 1;
 
 	l->error = getaddrinfo(l->server.host, NULL, &hints, &list);
 	if (!l->error) {
@@ -131,35 +92,6 @@ static void *lookup_run(void *arg)
 		    l->addr6.family == HP_AF_NONE)
 			l->error = EAI_NONAME;
 	}
-	pthread_mutex_lock(&b->lock);
-	l->next = b->done;
-	b->done = l;
-	pthread_mutex_unlock(&b->lock);
-	/* Cannot fail: the counter never gets near its limit. */
-	if (write(b->bell, &one, sizeof(one)) < 0)
-		l = NULL;
-	box_put(b);
-	return NULL;
-}
-
-/* A detached thread with a small stack and no signals. */
-static int thread_start(struct lookup *l)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	pthread_t thread;
-	int err;
-
-	if (pthread_attr_init(&attr))
-		return -1;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_LEN);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&thread, &attr, lookup_run, l);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return err;
 }
 
 static void wait_more(struct name *nm, uint64_t now_ns)
@@ -180,16 +112,12 @@ static void ask(struct hp_resolver *r, unsigned int slot, uint64_t now_ns)
 		wait_more(nm, now_ns);
 		return;
 	}
-	l->box = r->box;
+	l->base.run = lookup_run;
 	l->slot = slot;
 	l->turn = nm->turn;
 	l->server = nm->server;
-	pthread_mutex_lock(&r->box->lock);
-	r->box->users++;
-	pthread_mutex_unlock(&r->box->lock);
-	if (thread_start(l)) {
+	if (!hp_worker_start(r->worker, &l->base)) {
 		free(l);
-		box_put(r->box);
 		wait_more(nm, now_ns);
 		return;
 	}
@@ -225,20 +153,12 @@ static void finish(struct hp_resolver *r, const struct lookup *l,
 static void on_bell(void *ctx, uint32_t events, uint64_t now_ns)
 {
 	struct hp_resolver *r = ctx;
-	struct lookup *done, *next;
-	uint64_t rings;
+	struct lookup *l;
 
 	(void)events;
-	if (read(r->box->bell, &rings, sizeof(rings)) < 0)
-		return;
-	pthread_mutex_lock(&r->box->lock);
-	done = r->box->done;
-	r->box->done = NULL;
-	pthread_mutex_unlock(&r->box->lock);
-	for (; done; done = next) {
-		next = done->next;
-		finish(r, done, now_ns);
-		free(done);
+	while ((l = (struct lookup *)hp_worker_done(r->worker))) {
+		finish(r, l, now_ns);
+		free(l);
 	}
 }
 
@@ -261,23 +181,6 @@ static void tick(void *ctx, uint64_t now_ns)
 			ask(r, i, now_ns);
 }
 
-static struct box *box_new(void)
-{
-	struct box *b = calloc(1, sizeof(*b));
-
-	if (!b)
-		return NULL;
-	b->users = 1;
-	b->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (b->bell < 0 || pthread_mutex_init(&b->lock, NULL)) {
-		if (b->bell >= 0)
-			close(b->bell);
-		free(b);
-		return NULL;
-	}
-	return b;
-}
-
 enum hp_err hp_resolver_new(struct hp_loop *loop, hp_resolve_fn *fn, void *ctx,
 			    struct hp_resolver **out)
 {
@@ -290,10 +193,11 @@ enum hp_err hp_resolver_new(struct hp_loop *loop, hp_resolve_fn *fn, void *ctx,
 	r->loop = loop;
 	r->fn = fn;
 	r->ctx = ctx;
-	r->box = box_new();
-	if (!r->box)
+	r->worker = hp_worker_new();
+	if (!r->worker)
 		goto out;
-	err = hp_loop_watch(loop, r->box->bell, EPOLLIN, on_bell, r);
+	err = hp_loop_watch(loop, hp_worker_bell(r->worker), EPOLLIN, on_bell,
+			    r);
 	if (err)
 		goto out;
 	err = hp_loop_timed(loop, &timed);
@@ -310,9 +214,9 @@ void hp_resolver_free(struct hp_resolver *r)
 {
 	if (!r)
 		return;
-	if (r->box) {
-		hp_loop_unwatch(r->loop, r->box->bell);
-		box_put(r->box);
+	if (r->worker) {
+		hp_loop_unwatch(r->loop, hp_worker_bell(r->worker));
+		hp_worker_free(r->worker);
 	}
 	free(r);
 }
