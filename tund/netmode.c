@@ -570,8 +570,8 @@ static enum hp_err open_streams(struct netmode *m, struct hp_fault *f)
 		.node = m->node,
 		.server = m->store->net.server,
 		.n_servers = m->store->net.n_servers,
-		.pin = m->store->iface.pin,
-		.n_pins = m->store->iface.n_pins,
+		.pin = m->store->net.pin,
+		.n_pins = m->store->net.n_pins,
 	};
 
 	return streams_new(&cfg, &m->streams, f);

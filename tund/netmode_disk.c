@@ -87,8 +87,8 @@ static const char *fixed_changed(const struct hp_store *was,
 	if (was->net.n_servers != is->net.n_servers ||
 	    memcmp(was->net.server, is->net.server, sizeof(is->net.server)))
 		return "Rendezvous";
-	if (was->iface.n_pins != is->iface.n_pins ||
-	    memcmp(was->iface.pin, is->iface.pin, sizeof(is->iface.pin)))
+	if (was->net.n_pins != is->net.n_pins ||
+	    memcmp(was->net.pin, is->net.pin, sizeof(is->net.pin)))
 		return "RendezvousKey";
 	if (strcmp(was->iface.device, is->iface.device))
 		return "Device";

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "base/path.h"
+#include "base/tls_pin.h"
 
 /* Longest name of a node or network, with its NUL. */
 #define HP_NAME_TEXT 33
@@ -57,6 +58,8 @@ struct hp_overlay {
  * @id:       root Ed25519 public key
  * @secret:   shared by all members
  * @server:   @n_servers rendezvous servers, in order of preference
+ * @pin:      @n_pins keys that its servers may show over TLS; none: what the
+ *            authorities of the system vouch for
  * @reg_seed: Ed25519 seed under which members register at the rendezvous
  * @reg_public: its public half: all that the rendezvous knows of the network
  * @record_key: seals records and offers
@@ -71,6 +74,8 @@ struct hp_network {
 	struct hp_secret secret;
 	struct hp_server server[HP_SERVERS_MAX];
 	unsigned int n_servers;
+	struct hp_tls_pin pin[HP_TLS_PINS_MAX];
+	unsigned int n_pins;
 	struct hp_secret reg_seed;
 	struct hp_public reg_public;
 	struct hp_secret record_key;

@@ -22,15 +22,15 @@
 #define GROUP_DATA 29
 #define GROUP_TEXT 40
 #define HASH_LEN 4
-#define PAYLOAD_MAX 608
+#define PAYLOAD_MAX 740
 /* "tls://HOST" */
 #define SERVER_MAX (HP_SERVER_HOST + 6)
 #define B64 sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
-/* length, name, id, secret, invite, grant, servers, hash */
+/* length, name, id, secret, invite, grant, servers, keys, hash */
 _Static_assert(2 + HP_NAME_TEXT + 3 * HP_KEY_LEN + HP_CERT_WIRE_MAX - 129 + 1 +
-			       HP_SERVERS_MAX * (SERVER_MAX + 2) +
-			       HASH_LEN <=
+			       HP_SERVERS_MAX * (SERVER_MAX + 2) + 1 +
+			       HP_TLS_PINS_MAX * HP_TLS_PIN_LEN + HASH_LEN <=
 		       PAYLOAD_MAX,
 	       "the longest payload fits");
 _Static_assert(PREFIX_LEN + (PAYLOAD_MAX / GROUP_DATA) * GROUP_TEXT <
@@ -108,6 +108,10 @@ static size_t payload_put(uint8_t *buf, const struct hp_network *net,
 			 net->server[i].host);
 		text_put(&w, text);
 		hp_wr_be16(&w, net->server[i].port);
+	}
+	if (net->n_pins) {
+		hp_wr_u8(&w, (uint8_t)net->n_pins);
+		hp_wr_copy(&w, net->pin, net->n_pins * sizeof(net->pin[0]));
 	}
 	hp_put_be16(buf, (uint16_t)(w.len + HASH_LEN));
 	payload_hash(buf, w.len, hash);
@@ -256,6 +260,39 @@ bad:
 			    "the token is damaged: its checksum is wrong");
 }
 
+static bool servers_get(struct hp_rd *r, struct hp_network *net)
+{
+	unsigned int n = hp_rd_u8(r);
+
+	for (unsigned int i = 0; i < n && !r->bad; i++) {
+		struct hp_server s = { 0 };
+		char text[SERVER_MAX];
+		const char *host = text;
+
+		text_get(r, text, sizeof(text));
+		s.over = hp_server_scheme_take(&host);
+		if (r->bad || strlen(host) >= sizeof(s.host))
+			return false;
+		strcpy(s.host, host);
+		s.port = hp_rd_be16(r);
+		if (!s.host[0] || !s.port || hp_network_add_server(net, &s))
+			return false;
+	}
+	return true;
+}
+
+/* Nothing follows the servers where no key is pinned. */
+static bool pins_get(struct hp_rd *r, struct hp_network *net)
+{
+	if (hp_rd_done(r))
+		return true;
+	net->n_pins = hp_rd_u8(r);
+	if (!net->n_pins || net->n_pins > HP_TLS_PINS_MAX)
+		return false;
+	hp_rd_copy(r, net->pin, net->n_pins * sizeof(net->pin[0]));
+	return true;
+}
+
 static bool payload_get(const uint8_t *payload, size_t len,
 			struct hp_token *t)
 {
@@ -264,7 +301,6 @@ static bool payload_get(const uint8_t *payload, size_t len,
 	char good[HP_NAME_TEXT];
 	struct hp_secret secret;
 	struct hp_public id;
-	unsigned int n;
 
 	text_get(&r, name, sizeof(name));
 	hp_rd_copy(&r, id.b, sizeof(id.b));
@@ -275,22 +311,8 @@ static bool payload_get(const uint8_t *payload, size_t len,
 		return false;
 	hp_network_init(&t->net, good, &id, &secret);
 	hp_secret_wipe(&secret);
-	n = hp_rd_u8(&r);
-	for (unsigned int i = 0; i < n && !r.bad; i++) {
-		struct hp_server s = { 0 };
-		char text[SERVER_MAX];
-		const char *host = text;
-
-		text_get(&r, text, sizeof(text));
-		s.over = hp_server_scheme_take(&host);
-		if (r.bad || strlen(host) >= sizeof(s.host))
-			return false;
-		strcpy(s.host, host);
-		s.port = hp_rd_be16(&r);
-		if (!s.host[0] || !s.port ||
-		    hp_network_add_server(&t->net, &s))
-			return false;
-	}
+	if (!servers_get(&r, &t->net) || !pins_get(&r, &t->net))
+		return false;
 	return hp_rd_done(&r);
 }
 

@@ -18,13 +18,13 @@
 #include "member/network.h"
 
 /* Longest token, with its NUL. */
-#define HP_TOKEN_TEXT 1024
+#define HP_TOKEN_TEXT 1280
 /* Longest date, with its NUL: "2026-01-31 12:00 UTC". */
 #define HP_DATE_TEXT 32
 
 /**
  * struct hp_token - What a token says
- * @net:    the network, with its servers
+ * @net:    the network, with its servers and their keys
  * @grant:  whom it lets in
  * @invite: seed of the invite key
  */

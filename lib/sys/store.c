@@ -349,6 +349,8 @@ static enum hp_err store_load(struct hp_store *s, struct hp_fault *f)
 	hp_network_init(&derived, s->name, &conf.id, &secret);
 	memcpy(derived.server, s->net.server, sizeof(derived.server));
 	derived.n_servers = s->net.n_servers;
+	memcpy(derived.pin, s->net.pin, sizeof(derived.pin));
+	derived.n_pins = s->net.n_pins;
 	s->net = derived;
 	hp_network_wipe(&derived);
 	hp_secret_wipe(&secret);

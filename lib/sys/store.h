@@ -84,8 +84,6 @@ struct hp_iface {
 	enum hp_aead_engine engine;
 	struct hp_ifpatterns interfaces;
 	struct hp_ifpatterns exclude;
-	struct hp_tls_pin pin[HP_TLS_PINS_MAX]; /* keys of TLS servers */
-	unsigned int n_pins;
 	char owner[HP_STORE_USER];
 	char group[HP_STORE_USER];
 };

@@ -57,12 +57,12 @@ SETTER(rendezvous)
 
 SETTER(rendezvous_key)
 {
-	struct hp_iface *i = &((struct reading *)ctx)->store->iface;
+	struct hp_network *n = &((struct reading *)ctx)->store->net;
 
-	if (i->n_pins == HP_TLS_PINS_MAX)
+	if (n->n_pins == HP_TLS_PINS_MAX)
 		return hp_fault_set(f, HP_ERR_FULL, "delete those of old keys",
 				    "more than %d keys", HP_TLS_PINS_MAX);
-	return hp_tls_pin_parse(v, &i->pin[i->n_pins++], f);
+	return hp_tls_pin_parse(v, &n->pin[n->n_pins++], f);
 }
 
 SETTER(node_name)
@@ -445,6 +445,7 @@ size_t hp_store_conf_text(const struct hp_store *s,
 {
 	const struct hp_overlay *o = &s->id.cert.grant.overlay;
 	char text[HP_SERVER_TEXT];
+	char pin[HP_TLS_PIN_TEXT];
 	char ip[HP_ADDR_TEXT];
 	char id[HP_KEY_TEXT];
 	struct hp_addr addr = hp_overlay_addr4(o);
@@ -459,6 +460,9 @@ size_t hp_store_conf_text(const struct hp_store *s,
 	for (unsigned int i = 0; i < s->net.n_servers; i++)
 		n += (size_t)snprintf(out + n, cap - n, "Rendezvous = %s\n",
 				      hp_server_text(&s->net.server[i], text));
+	for (unsigned int i = 0; i < s->net.n_pins; i++)
+		n += (size_t)snprintf(out + n, cap - n, "RendezvousKey = %s\n",
+				      hp_tls_pin_text(&s->net.pin[i], pin));
 	n += (size_t)snprintf(out + n, cap - n,
 			      "\n"
 			      "[Interface]\n"

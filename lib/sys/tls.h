@@ -11,19 +11,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/tls_pin.h"
 
 struct hp_tls;
 struct ssl_st;
-
-/* Most keys that a client pins; a key's hash, and its text with its NUL. */
-#define HP_TLS_PINS_MAX 4
-#define HP_TLS_PIN_LEN 32
-#define HP_TLS_PIN_TEXT 52
-
-/* SHA-256 of a server's public key (SubjectPublicKeyInfo, as in RFC 7469). */
-struct hp_tls_pin {
-	uint8_t b[HP_TLS_PIN_LEN];
-};
 
 /**
  * hp_tls_server() - What a server shows
@@ -55,10 +46,6 @@ void hp_tls_free(struct hp_tls *t);
  */
 void hp_tls_swap(struct hp_tls *t, struct hp_tls *from);
 
-/* "sha256/" and 44 characters of base64. HP_ERR_FORMAT with @f filled. */
-enum hp_err hp_tls_pin_parse(const char *text, struct hp_tls_pin *out,
-			     struct hp_fault *f) HP_MUST_CHECK;
-char *hp_tls_pin_text(const struct hp_tls_pin *pin, char out[HP_TLS_PIN_TEXT]);
 /* The pin of the key that a server shows, for people who want to pin it. */
 void hp_tls_server_pin(const struct hp_tls *t, struct hp_tls_pin *out);
 

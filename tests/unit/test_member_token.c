@@ -6,9 +6,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/crypto.h"
 #include "member/token.h"
 #include "member_world.h"
@@ -42,6 +44,135 @@ static void token_gives_what_a_member_needs(void **state)
 	assert_int_equal(t.grant.until_s, BOB_UNTIL);
 	hp_identity_enrol(&t.net.id, &t.grant, &t.invite, &w->rng, &id);
 	assert_int_equal(hp_identity_check(&id, &w->net.id), HP_OK);
+	free(w);
+}
+
+static void token_carries_the_keys_of_the_servers(void **state)
+{
+	char token[HP_TOKEN_TEXT];
+	struct world *w = token_world(token);
+	size_t without = strlen(token);
+	struct hp_token t;
+
+	(void)state;
+	for (unsigned int n = 1; n <= HP_TLS_PINS_MAX; n++) {
+		memset(&w->net.pin[n - 1], (int)n, sizeof(w->net.pin[0]));
+		w->net.n_pins = n;
+		hp_token_make(&w->net, &w->root, &w->grant, &w->rng, token);
+		assert_true(strlen(token) > without);
+		assert_int_equal(hp_token_parse(token, 5, &t, NULL), HP_OK);
+		assert_memory_equal(&t.net, &w->net, sizeof(w->net));
+	}
+	free(w);
+}
+
+/* What `hptun invite` printed before there were keys in tokens. */
+static void token_of_before_there_were_keys_is_read(void **state)
+{
+	static const char old[] =
+		"hptun1:ARwEaG9tZQpMSqM4fA48X1qKHwzeqWBw5h_--h-SvpWa9A1huUwGv"
+		"f5DoQvRTmzBVRzVFT0ZyUWemAw6cZf88xuNtUUMbRA7h-AlsTElbEDjGb98i"
+		"ggtgwzS6kjILAG2XXXua1Y91zCSOAAAAAIgYWJjZGVmZ2jraWprbG1ub3Bxc"
+		"nN0dXZ3eHl6MDEyMzQ1CgkAAhh2cKRkNEKICahwxg3qbfOBywBLfxSX_zoDz"
+		"Ob2L3bxgXWuAAAAAAAAA-h7ZEVYbKxAeJ0-tRqzP3-XwzZYKjK9TMRxhcZ13"
+		"7937buD2n1XBbnqYsAooSCFEu7VXZ7azetWl4l60y1U8jyjyQYCDXMuZXhhb"
+		"XBsZS6qbmV0IrgLMjAwMTpkYjg6OjEAY1hbcPCK";
+	struct hp_token t;
+
+	(void)state;
+	assert_int_equal(hp_token_parse(old, 5, &t, NULL), HP_OK);
+	assert_int_equal(t.net.n_pins, 0);
+	assert_int_equal(t.net.n_servers, 2);
+	assert_string_equal(t.grant.name, BOB);
+}
+
+/* A token that says @payload of @len bytes, its hash not yet there, and is as
+ * whole as one can be.
+ */
+static void token_say(uint8_t *payload, size_t len, char token[HP_TOKEN_TEXT])
+{
+	static const char label[] = "hptun token v1";
+	const struct hp_piece pieces[] = {
+		{ label, sizeof(label) }, { payload, len },
+	};
+	uint8_t hash[16];
+	char *to = token + PREFIX;
+
+	hp_put_be16(payload, (uint16_t)(len + 4));
+	hp_blake2b(hash, sizeof(hash), NULL, pieces, 2);
+	memcpy(payload + len, hash, 4);
+	len += 4;
+	for (size_t at = 0; at < len; at += 29) {
+		size_t n = len - at < 29 ? len - at : 29;
+		uint8_t group[30], crc = 0xff;
+
+		memcpy(group, payload + at, n);
+		for (size_t i = 0; i < n; i++) {
+			crc ^= group[i];
+			for (int bit = 0; bit < 8; bit++)
+				crc = (uint8_t)(crc << 1 ^
+						(crc & 0x80 ? 0x07 : 0));
+		}
+		group[n] = crc;
+		sodium_bin2base64(to, GROUP + 1, group, n + 1,
+				  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+		to += strlen(to);
+	}
+}
+
+/* What a token says; returns its length without the hash. */
+static size_t token_said(const char *token, uint8_t payload[HP_TOKEN_TEXT])
+{
+	size_t n = 0;
+
+	for (token += PREFIX; *token;) {
+		size_t chars = strlen(token) < GROUP ? strlen(token) : GROUP;
+		size_t got;
+
+		assert_int_equal(sodium_base642bin(
+			payload + n, HP_TOKEN_TEXT - n, token, chars, NULL,
+			&got, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+			0);
+		n += got - 1;
+		token += chars;
+	}
+	return n - 4;
+}
+
+static void token_with_a_bad_number_of_keys_is_refused(void **state)
+{
+	static const struct {
+		const char *label;
+		uint8_t number;
+		size_t keys;
+		enum hp_err err;
+	} rows[] = {
+		{ "one of one", 1, 1, HP_OK },
+		{ "none, but said", 0, 0, HP_ERR_FORMAT },
+		{ "too many", HP_TLS_PINS_MAX + 1, HP_TLS_PINS_MAX + 1,
+		  HP_ERR_FORMAT },
+		{ "fewer than said", 2, 1, HP_ERR_FORMAT },
+		{ "more than said", 1, 2, HP_ERR_FORMAT },
+	};
+	char token[HP_TOKEN_TEXT];
+	struct world *w = token_world(token);
+	uint8_t payload[2 * HP_TOKEN_TEXT] = { 0 };
+	size_t len = token_said(token, payload);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t keys = rows[i].keys * HP_TLS_PIN_LEN;
+		struct hp_fault f = { 0 };
+		struct hp_token t;
+
+		payload[len] = rows[i].number;
+		memset(payload + len + 1, 7, keys);
+		token_say(payload, len + 1 + keys, token);
+		if (hp_token_parse(token, 5, &t, &f) != rows[i].err)
+			fail_msg("%s: %s", rows[i].label, f.cause);
+		if (rows[i].err)
+			assert_non_null(strstr(f.cause, "no token may say"));
+	}
 	free(w);
 }
 
@@ -210,6 +341,8 @@ static void token_with_the_longest_fields_fits(void **state)
 		s.host[0] = (char)('a' + i);
 		assert_int_equal(hp_network_add_server(&net, &s), HP_OK);
 	}
+	memset(net.pin, 0xa5, sizeof(net.pin));
+	net.n_pins = HP_TLS_PINS_MAX;
 	hp_token_make(&net, &w->root, &w->grant, &w->rng, token);
 	assert_int_equal(hp_token_parse(token, 5, &t, NULL), HP_OK);
 	assert_memory_equal(&t.net, &net, sizeof(net));
@@ -220,6 +353,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(token_gives_what_a_member_needs),
+		cmocka_unit_test(token_carries_the_keys_of_the_servers),
+		cmocka_unit_test(token_of_before_there_were_keys_is_read),
+		cmocka_unit_test(token_with_a_bad_number_of_keys_is_refused),
 		cmocka_unit_test(token_survives_the_line_breaks_of_a_mail),
 		cmocka_unit_test(token_typo_is_found_where_it_is),
 		cmocka_unit_test(token_typo_in_the_prefix_is_not_a_token),

@@ -372,6 +372,22 @@ static void store_gives_back_what_was_created(void **state)
 	hp_store_close(s);
 }
 
+static void store_keeps_the_keys_of_the_servers(void **state)
+{
+	struct host *h = *state;
+	struct hp_store *got = NULL;
+
+	memset(h->w->net.pin, 0x5a, sizeof(h->w->net.pin));
+	h->w->net.pin[1].b[31] = 1;
+	h->w->net.n_pins = 2;
+	network_put(h, "home", true);
+	assert_int_equal(hp_store_open(&h->dirs, "home", &got, NULL), HP_OK);
+	assert_int_equal(got->net.n_pins, 2);
+	assert_memory_equal(got->net.pin, h->w->net.pin,
+			    2 * sizeof(h->w->net.pin[0]));
+	hp_store_close(got);
+}
+
 static void store_refuses_to_overwrite_a_network(void **state)
 {
 	struct host *h = *state;
@@ -851,6 +867,7 @@ int main(void)
 		ON_HOST(timestamp_is_reserved_before_it_is_used),
 		ON_HOST(timestamp_file_damaged_is_an_error),
 		ON_HOST(store_gives_back_what_was_created),
+		ON_HOST(store_keeps_the_keys_of_the_servers),
 		ON_HOST(store_refuses_to_overwrite_a_network),
 		ON_HOST(store_picks_the_only_network_or_asks),
 		ON_HOST(store_refuses_files_that_do_not_fit),

@@ -81,10 +81,22 @@ static enum hp_err set_rendezvous(void *ctx, const char *v,
 	return HP_OK;
 }
 
+static enum hp_err set_key(void *ctx, const char *v, struct hp_fault *f)
+{
+	struct hp_network *net = &((struct options *)ctx)->servers;
+
+	if (net->n_pins == HP_TLS_PINS_MAX)
+		return hp_fault_set(f, HP_ERR_FULL, "name fewer",
+				    "more than %d keys", HP_TLS_PINS_MAX);
+	return hp_tls_pin_parse(v, &net->pin[net->n_pins++], f);
+}
+
 static const struct cli_opt opts[] = {
 	{ "name", "NAME", "name of this node (needed)", set_name },
 	{ "rendezvous", "HOST[:PORT]",
 	  "server that introduces (needed; repeatable)", set_rendezvous },
+	{ "rendezvous-key", "HASH", "key that a server shows over TLS, where "
+	  "no authority vouches for it; repeatable", set_key },
 	{ "subnet", "PREFIX", "addresses inside, default 10.9.0.0/24",
 	  set_subnet },
 };
@@ -128,6 +140,8 @@ static enum hp_err make(const struct cli *cli, const struct options *o,
 	hp_secret_wipe(&secret);
 	memcpy(s->net.server, o->servers.server, sizeof(s->net.server));
 	s->net.n_servers = o->servers.n_servers;
+	memcpy(s->net.pin, o->servers.pin, sizeof(s->net.pin));
+	s->net.n_pins = o->servers.n_pins;
 	hp_identity_root(&s->root, self.serial, o->name, &o->overlay, &rng,
 			 &s->id);
 	memcpy(self.name, o->name, sizeof(self.name));
