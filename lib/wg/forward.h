@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The data path: inner packets to WireGuard data messages and back, in
- * batches, in place, reading the FIB. No allocation, no lock, no copy. May run
- * on data threads; what it sees and may not change itself it tells the control
- * thread by notices.
+ * batches, in place, reading the FIB. No allocation, no copy, and nothing that
+ * waits but for the few instructions by which another thread marks a counter of
+ * the same session (hp_session_opened()). May run on any number of data threads;
+ * what it sees and may not change itself it tells the control thread by notices.
  */
 #ifndef HP_WG_FORWARD_H
 #define HP_WG_FORWARD_H
@@ -140,9 +141,6 @@ bool hp_forward_copy(const struct hp_forward_out *out, struct hp_pkt *p);
  * @pkts: @n WireGuard messages without relay header, n <= HP_BATCH
  * @from: where each came from; channel set when it came through the relay
  * @ins:  @n verdicts, filled
- *
- * Packets of one session must all go through the same thread: it owns their
- * replay windows.
  */
 void hp_forward_in(struct hp_forward *f, struct hp_pkt *pkts,
 		   const struct hp_path *from, size_t n,

@@ -143,12 +143,27 @@ enum hp_err hp_session_open(const struct hp_session *s, const struct hp_pkt *p,
 	return HP_OK;
 }
 
+/* Waits for no more than the few instructions of another thread's marking; and
+ * as a path leads to one thread, there is hardly ever one.
+ */
+static bool mark(struct hp_session *s, uint64_t counter)
+{
+	bool fresh;
+
+	while (atomic_flag_test_and_set_explicit(&s->marking,
+						 memory_order_acquire))
+		;
+	fresh = hp_replay_accept(&s->replay, counter);
+	atomic_flag_clear_explicit(&s->marking, memory_order_release);
+	return fresh;
+}
+
 enum hp_err hp_session_opened(struct hp_session *s, struct hp_pkt *p,
 			      const struct hp_aead_op *op)
 {
 	if (!op->ok)
 		return HP_ERR_AUTH;
-	if (!hp_replay_accept(&s->replay, op->counter))
+	if (!mark(s, op->counter))
 		return HP_ERR_REPLAY;
 	p->data = op->data;
 	p->len = op->len;

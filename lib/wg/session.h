@@ -2,8 +2,8 @@
 /*
  * A session: the two keys that a handshake agreed on, the counter of the
  * packets sent and the window of the packets received. Made and destroyed by
- * the control thread; used by data threads through the FIB. Knows the header
- * of data messages, not what is inside them.
+ * the control thread; used by any number of data threads at once through the
+ * FIB. Knows the header of data messages, not what is inside them.
  *
  * Sealing and opening are in two halves around one call of the cipher engine,
  * so that packets of many sessions go through it together.
@@ -43,8 +43,9 @@ struct hp_session {
 	bool initiator;			/* we began the handshake */
 	atomic_bool confirmed;		/* the peer is known to have the keys */
 	atomic_bool rekey_asked;	/* HP_NOTICE_REKEY has been given */
+	atomic_flag marking;		/* a thread is marking in @replay */
 	_Atomic uint64_t counter;	/* of the next packet sent */
-	struct hp_replay replay;	/* owned by the thread that opens */
+	struct hp_replay replay;
 };
 
 /* NULL without memory, or when @aead lacks the suite of @keys. */
@@ -90,7 +91,8 @@ enum hp_err hp_session_open(const struct hp_session *s, const struct hp_pkt *p,
  * hp_session_opened() - Commit a message that the engine has run
  * @p: the message; becomes the inner packet with its padding
  *
- * Return: HP_OK; HP_ERR_AUTH; HP_ERR_REPLAY (a copy was in the same batch).
+ * Return: HP_OK; HP_ERR_AUTH; HP_ERR_REPLAY (a copy was in the same batch, or
+ *         another thread had one).
  */
 enum hp_err hp_session_opened(struct hp_session *s, struct hp_pkt *p,
 			      const struct hp_aead_op *op) HP_MUST_CHECK;
