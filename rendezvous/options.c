@@ -2,7 +2,6 @@
 #include "options.h"
 
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "meet/registry.h"
 #include "meet/wire.h"
 #include "sys/conf.h"
+#include "sys/cpu.h"
 #include "sys/disk.h"
 
 static const char usage[] =
@@ -222,13 +222,9 @@ static enum hp_err set_threads(void *ctx, const char *value,
 
 static uint32_t processors(void)
 {
-	cpu_set_t set;
-	int n;
+	unsigned int n = hp_cpu_count();
 
-	if (sched_getaffinity(0, sizeof(set), &set))
-		return 1;
-	n = CPU_COUNT(&set);
-	return n < RV_THREADS_MAX ? (uint32_t)n : RV_THREADS_MAX;
+	return n < RV_THREADS_MAX ? n : RV_THREADS_MAX;
 }
 
 static enum hp_err load_config(struct rv_options *o, const char *path,

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 #include "sys/cpu.h"
 
+#include <sched.h>
+
+unsigned int hp_cpu_count(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 1;
+	return (unsigned int)CPU_COUNT(&set);
+}
+
 #if defined(__x86_64__) || defined(__i386__)
 
 bool hp_cpu_has_aes(void)

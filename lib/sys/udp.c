@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,11 +117,12 @@ static int bind_at(const struct hp_addr *at, uint32_t mark, bool shared)
 	return -1;
 }
 
-static int bind_any(enum hp_family family, uint16_t port, uint32_t mark)
+static int bind_any(enum hp_family family, uint16_t port, uint32_t mark,
+		    bool shared)
 {
 	const struct hp_addr any = { .family = family, .port = port };
 
-	return bind_at(&any, mark, false);
+	return bind_at(&any, mark, shared);
 }
 
 static uint16_t bound_port(int fd)
@@ -144,11 +146,11 @@ static bool family_missing(int err)
 static bool open_pair(struct hp_udp *u, uint16_t port, uint32_t mark)
 {
 	*u = HP_UDP_CLOSED;
-	u->fd4 = bind_any(HP_AF_4, port, mark);
+	u->fd4 = bind_any(HP_AF_4, port, mark, false);
 	if (u->fd4 < 0 && !family_missing(errno))
 		return false;
 	u->port = u->fd4 < 0 ? port : bound_port(u->fd4);
-	u->fd6 = bind_any(HP_AF_6, u->port, mark);
+	u->fd6 = bind_any(HP_AF_6, u->port, mark, false);
 	if (u->fd6 >= 0) {
 		u->port = bound_port(u->fd6);
 		return true;
@@ -177,6 +179,77 @@ enum hp_err hp_udp_open(struct hp_udp *u, uint16_t port, uint32_t mark,
 				    "UDP port %u is in use", port);
 	return hp_fault_set(f, HP_ERR_IO, "", "cannot open UDP port %u: %s",
 			    port, strerror(saved));
+}
+
+/* Lets the kernel choose among the first @n sockets of a port by the sender,
+ * those of IPv6 by the lower half of its address. Without it (an old kernel) the
+ * kernel chooses by a hash of its own, among all that were ever bound there.
+ */
+static void spread(int fd, bool v4, uint32_t n)
+{
+	const uint32_t net = (uint32_t)SKF_NET_OFF;
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, net + (v4 ? 12 : 16)),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, net + (v4 ? 12 : 20)),
+		BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, 0x85ebca6b),
+		BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, net + (v4 ? 20 : 40)),
+		BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
+		BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, 0x9e3779b1),
+		BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, n),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	const struct sock_fprog prog = {
+		.len = sizeof(code) / sizeof(code[0]),
+		.filter = code,
+	};
+
+	if (fd >= 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
+				 &prog, sizeof(prog));
+}
+
+/* One more socket on the port of @first, if that is one. */
+static bool share(int *fd, int first, enum hp_family family, uint16_t port,
+		  uint32_t mark)
+{
+	if (first < 0)
+		return true;
+	*fd = bind_any(family, port, mark, true);
+	return *fd >= 0;
+}
+
+/* @first was bound alone, so that a port which another program has was found
+ * out; only then is it shared.
+ */
+enum hp_err hp_udp_beside(struct hp_udp *u, unsigned int n,
+			  const struct hp_udp *first, uint32_t mark)
+{
+	const int fd[] = { first->fd4, first->fd6 };
+	bool ok = true;
+	int saved;
+
+	assert(n < HP_UDP_BESIDE_MAX);
+	for (unsigned int i = 0; i < n; i++)
+		u[i] = (struct hp_udp){ -1, -1, first->port };
+	for (unsigned int i = 0; ok && i < 2; i++)
+		ok = fd[i] < 0 || !set_int(fd[i], SOL_SOCKET, SO_REUSEPORT, 1);
+	for (unsigned int i = 0; ok && i < n; i++)
+		ok = share(&u[i].fd4, fd[0], HP_AF_4, first->port, mark) &&
+		     share(&u[i].fd6, fd[1], HP_AF_6, first->port, mark);
+	if (ok) {
+		spread(fd[0], true, n + 1);
+		spread(fd[1], false, n + 1);
+		return HP_OK;
+	}
+	saved = errno;
+	for (unsigned int i = 0; i < n; i++)
+		hp_udp_close(&u[i]);
+	errno = saved;
+	return HP_ERR_IO;
 }
 
 /* The first of several is shared after it was bound, so that an address which

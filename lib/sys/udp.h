@@ -48,6 +48,23 @@ struct hp_udp {
  */
 enum hp_err hp_udp_open(struct hp_udp *u, uint16_t port, uint32_t mark,
 			struct hp_fault *f) HP_MUST_CHECK;
+/* Most sockets of hp_udp_beside() on one port, the first one included. */
+#define HP_UDP_BESIDE_MAX 16
+
+/**
+ * hp_udp_beside() - Open more sockets on the port of @first, for more threads
+ * @u:    @n of them, filled; all HP_UDP_CLOSED on error
+ * @n:    at most HP_UDP_BESIDE_MAX - 1
+ * @mark: fwmark of what is sent, 0: none
+ *
+ * The kernel spreads what arrives over @first and these, one sender's datagrams
+ * always to the same; to nobody else, whoever may bind to the port, too.
+ *
+ * Return: HP_OK; HP_ERR_IO with errno.
+ */
+enum hp_err hp_udp_beside(struct hp_udp *u, unsigned int n,
+			  const struct hp_udp *first, uint32_t mark)
+	HP_MUST_CHECK;
 /**
  * hp_udp_listen() - Bind one family at one address, for a server
  * @u:      filled; the other descriptor stays -1

@@ -9,8 +9,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "sys/udp.h"
 
@@ -402,6 +404,92 @@ static void a_server_may_listen_several_times_at_one_address(void **state)
 	hp_udp_close(&b);
 }
 
+#define SENDERS 64
+
+/* What each of the @n sockets got of what SENDERS ports sent, twice; whoever
+ * got the first of a sender must get its second.
+ */
+static void share_out(const int *fd, size_t n, const struct hp_path *at,
+		      unsigned int *got)
+{
+	uint8_t first[SENDERS], second[SENDERS], *now = first;
+	struct hp_udp u[SENDERS];
+
+	memset(got, 0, n * sizeof(*got));
+	for (uint8_t s = 0; s < SENDERS; s++)
+		assert_int_equal(hp_udp_open(&u[s], 0, 0, NULL), HP_OK);
+	for (unsigned int turn = 0; turn < 2; turn++, now = second) {
+		memset(now, 0xff, SENDERS);
+		for (uint8_t s = 0; s < SENDERS; s++)
+			assert_int_equal(hp_udp_send(&u[s], at, 0, &s, 1),
+					 HP_OK);
+		for (uint8_t i = 0; i < n; i++) {
+			uint8_t s;
+
+			while (recv(fd[i], &s, 1, MSG_DONTWAIT) == 1) {
+				got[i]++;
+				now[s] = i;
+			}
+		}
+	}
+	assert_memory_equal(first, second, SENDERS);
+	for (uint8_t s = 0; s < SENDERS; s++)
+		hp_udp_close(&u[s]);
+}
+
+static void sockets_of_one_port_share_its_senders(void **state)
+{
+	struct hp_path at4 = to("127.0.0.1", 0), at6 = to("::1", 0);
+	struct hp_udp u[4], other;
+	unsigned int got[4];
+
+	(void)state;
+	assert_int_equal(hp_udp_open(&u[0], 0, 0, NULL), HP_OK);
+	assert_int_equal(hp_udp_beside(u + 1, 3, &u[0], 0), HP_OK);
+	at4.remote.port = at6.remote.port = u[0].port;
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(u[i].port, u[0].port);
+	share_out((int[]){ u[0].fd4, u[1].fd4, u[2].fd4, u[3].fd4 }, 4, &at4,
+		  got);
+	for (size_t i = 0; i < 4; i++)
+		assert_in_range(got[i], 2, 2 * SENDERS);
+	if (u[0].fd6 >= 0)
+		share_out((int[]){ u[0].fd6, u[1].fd6, u[2].fd6, u[3].fd6 }, 4,
+			  &at6, got);
+	for (size_t i = 0; i < 4; i++)
+		assert_in_range(got[i], 2, 2 * SENDERS);
+	/* It is still one port, which nobody else opens by mistake. */
+	assert_int_equal(hp_udp_open(&other, u[0].port, 0, NULL),
+			 HP_ERR_EXISTS);
+	for (size_t i = 0; i < 4; i++)
+		hp_udp_close(&u[i]);
+}
+
+static void a_stranger_beside_them_gets_nothing(void **state)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET };
+	struct hp_path at = to("127.0.0.1", 0);
+	struct hp_udp u[2];
+	unsigned int got[3];
+	int fd, on = 1;
+
+	(void)state;
+	assert_int_equal(hp_udp_open(&u[0], 0, 0, NULL), HP_OK);
+	assert_int_equal(hp_udp_beside(u + 1, 1, &u[0], 0), HP_OK);
+	at.remote.port = u[0].port;
+	sa.sin_port = htons(u[0].port);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on,
+				    sizeof(on)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	share_out((int[]){ u[0].fd4, u[1].fd4, fd }, 3, &at, got);
+	assert_int_equal(got[2], 0);
+	assert_int_equal(got[0] + got[1], 2 * SENDERS);
+	close(fd);
+	hp_udp_close(&u[0]);
+	hp_udp_close(&u[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +507,8 @@ int main(void)
 		cmocka_unit_test(a_server_listens_at_one_address_alone),
 		cmocka_unit_test(
 			a_server_may_listen_several_times_at_one_address),
+		cmocka_unit_test(sockets_of_one_port_share_its_senders),
+		cmocka_unit_test(a_stranger_beside_them_gets_nothing),
 		cmocka_unit_test(
 			addresses_survive_the_way_to_the_system_and_back),
 	};
