@@ -111,6 +111,16 @@ struct data {
 	struct hp_forward_in in[HP_BATCH];
 };
 
+static const struct hp_udp *my_port(const struct data *d, uint32_t number)
+{
+	return ports_find(d->cfg.ports, d->cfg.thread, number);
+}
+
+static int my_epoll(const struct data *d)
+{
+	return ports_epoll(d->cfg.ports, d->cfg.thread);
+}
+
 static void count(_Atomic uint64_t *n, uint64_t more)
 {
 	atomic_fetch_add_explicit(n, more, memory_order_relaxed);
@@ -165,7 +175,7 @@ static void tell_failures(struct data *d, uint64_t now_ns)
 static void send_batch(struct data *d, uint64_t now_ns)
 {
 	const struct hp_udp closed = HP_UDP_CLOSED;
-	const struct hp_udp *u = ports_find(d->cfg.ports, d->sock);
+	const struct hp_udp *u = my_port(d, d->sock);
 
 	count(&d->not_sent, hp_udp_batch_send(d->batch, u ? u : &closed));
 	if (u)
@@ -416,7 +426,7 @@ static size_t cut_in(struct data *d, size_t buf, size_t n, uint64_t now_ns)
 static void from_udp(struct data *d, uint64_t event, uint64_t now_ns)
 {
 	uint32_t sock = (uint32_t)(event >> 1);
-	const struct hp_udp *u = ports_find(d->cfg.ports, sock);
+	const struct hp_udp *u = my_port(d, sock);
 	bool joined = false;
 	size_t got, n = 0, i;
 
@@ -468,8 +478,7 @@ static int wait_work(struct data *d, struct epoll_event ev[EVENTS])
 	int n;
 
 	hp_quiet_begin(d->cfg.ports);
-	n = epoll_wait(ports_epoll(d->cfg.ports), ev, EVENTS,
-		       d->backlog.n ? 0 : -1);
+	n = epoll_wait(my_epoll(d), ev, EVENTS, d->backlog.n ? 0 : -1);
 	hp_quiet_end();
 	return n;
 }
@@ -554,6 +563,7 @@ enum hp_err data_new(const struct data_cfg *cfg, struct data **out)
 	d->whole = d->in_buf + (size_t)BUFFERS * BUFFER_STEP;
 	hp_backlog_init(&d->backlog);
 	d->ask = BUFFERS;
+	d->misfit.thread = cfg->thread;
 	hp_udp_batch_join(d->batch, cfg->offload);
 	hp_forward_init(&d->forward, cfg->fib, d->aead, on_notice, d);
 	*out = d;
@@ -576,7 +586,7 @@ void data_free(struct data *d)
 
 static void unwatch(struct data *d)
 {
-	int epoll = ports_epoll(d->cfg.ports);
+	int epoll = my_epoll(d);
 
 	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, d->stop, NULL);
 	(void)epoll_ctl(epoll, EPOLL_CTL_DEL, d->cfg.tun->fd, NULL);
@@ -589,7 +599,7 @@ static int watch(struct data *d)
 	struct epoll_event stop = { EPOLLIN, { .u64 = EVENT_STOP } };
 	struct epoll_event tun = { EPOLLIN, { .u64 = EVENT_TUN } };
 	struct epoll_event stream = { EPOLLIN, { .u64 = EVENT_STREAM } };
-	int epoll = ports_epoll(d->cfg.ports);
+	int epoll = my_epoll(d);
 
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, d->stop, &stop) ||
 	       epoll_ctl(epoll, EPOLL_CTL_ADD, d->cfg.tun->fd, &tun) ||

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The data thread: inner packets from TUN to UDP and back, in batches, by what
+ * A data thread: inner packets from TUN to UDP and back, in batches, by what
  * the FIB says. Everything it cannot decide goes to the control thread through
- * a queue.
+ * a queue. There may be several, each with a queue of the TUN device and sockets
+ * of its own; a flow stays with one.
  */
 #ifndef TUND_DATA_H
 #define TUND_DATA_H
@@ -21,10 +22,11 @@ struct tun;
 
 /**
  * struct data_cfg - What a data thread works on; all borrowed until data_free()
+ * @thread: its number among those of @ports
  * @tun:    read and written
  * @ports:  received from and sent to
  * @fib:    where packets go
- * @queue:  to the control thread
+ * @queue:  to the control thread; of this thread alone
  * @stream: a socket that gives data which came by a stream, each behind its
  *          struct hp_path; -1: none
  * @relayed: data may come behind a relay header, too
@@ -32,6 +34,7 @@ struct tun;
  * @offload: send datagrams joined, where the kernel can cut them
  */
 struct data_cfg {
+	unsigned int thread;
 	struct tun *tun;
 	struct ports *ports;
 	struct hp_fib *fib;

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Each data thread has a lane: a queue of the TUN device, sockets of the port
+ * and a queue to the control thread, so that the threads meet in the FIB alone.
+ * What the control thread sends and writes itself, and what comes by streams,
+ * takes the first lane.
+ */
 #include "device.h"
 
 #include <assert.h>
@@ -16,6 +22,7 @@
 #include "log.h"
 #include "ports.h"
 #include "queue.h"
+#include "sys/cpu.h"
 #include "sys/loop.h"
 #include "sys/quiet.h"
 #include "sys/udp.h"
@@ -25,19 +32,28 @@
 #include "wg/forward.h"
 
 #define QUEUE_LEN (1u << 20)
+/* Most threads that nobody asked for. */
+#define AUTO_MAX 4u
 /* Records taken in one turn, so that timers and sockets have theirs too. */
 #define RECORDS_PER_TURN 1024
 #define TELL_NS (60 * HP_S)
 
+struct lane {
+	struct device *device;
+	struct tun tun;
+	struct queue *queue;
+	struct data *data; /* NULL: not started */
+};
+
 struct device {
 	struct hp_loop *loop;
 	struct log *log;
-	struct tun tun;
 	struct ports *ports;
 	bool offload;
-	struct queue *queue;
-	int inlet[2]; /* of the data thread, ours: data that came by a stream */
-	struct data *data; /* NULL: not started */
+	bool gone; /* the interface, and that was told */
+	unsigned int threads;
+	struct lane lane[PORTS_THREADS_MAX]; /* @threads of them */
+	int inlet[2]; /* of a data thread, ours: data that came by a stream */
 	struct data_stats told;
 	uint64_t tell_ns; /* when losses may be told next */
 	struct hp_fib *fib; /* NULL: not started */
@@ -74,7 +90,9 @@ static void take_record(struct device *d, struct queue_record *r,
 		d->ops->failed(d->ctx, &r->from, sys_errno, now_ns);
 		break;
 	case QUEUE_GONE:
-		d->ops->gone(d->ctx);
+		if (!d->gone)
+			d->ops->gone(d->ctx);
+		d->gone = true;
 		break;
 	case QUEUE_STATS: /* looked at in any case */
 	case QUEUE_PAD:
@@ -82,60 +100,73 @@ static void take_record(struct device *d, struct queue_record *r,
 	}
 }
 
-/* Says once what stays off although it was asked for. */
-static void tell_refused(struct device *d)
+/* Of all data threads together. */
+static struct data_stats stats_of(const struct device *d)
 {
-	struct data_stats is;
+	struct data_stats all = { 0 }, is;
 
-	if (!d->data)
-		return;
-	data_stats(d->data, &is);
-	if (is.refused && is.refused != d->told.refused)
+	for (unsigned int i = 0; i < d->threads; i++) {
+		data_stats(d->lane[i].data, &is);
+		all.queue_full += is.queue_full;
+		all.not_sent += is.not_sent;
+		all.not_written += is.not_written;
+		if (is.refused)
+			all.refused = is.refused;
+	}
+	return all;
+}
+
+/* Says once what stays off although it was asked for. */
+static void tell_refused(struct device *d, const struct data_stats *is)
+{
+	if (is->refused && is->refused != d->told.refused)
 		log_info(d->log, "%s: sending datagrams one by one: %s",
-			 d->tun.name, strerror(is.refused));
-	d->told.refused = is.refused;
+			 device_name(d), strerror(is->refused));
+	d->told.refused = is->refused;
 }
 
 /* Says what was lost since the last time, once a minute at most. */
-static void tell_losses(struct device *d, uint64_t now_ns)
+static void tell_losses(struct device *d, const struct data_stats *is,
+			uint64_t now_ns)
 {
-	struct data_stats is;
-
-	if (!d->data || now_ns < d->tell_ns)
+	if (now_ns < d->tell_ns)
 		return;
-	data_stats(d->data, &is);
-	if (is.not_sent == d->told.not_sent &&
-	    is.not_written == d->told.not_written &&
-	    is.queue_full == d->told.queue_full)
+	if (is->not_sent == d->told.not_sent &&
+	    is->not_written == d->told.not_written &&
+	    is->queue_full == d->told.queue_full)
 		return;
 	log_info(d->log,
 		 "%s: packets lost: %" PRIu64 " could not be sent, %" PRIu64
 		 " were not taken by the interface, %" PRIu64
 		 " came too fast to be looked at",
-		 d->tun.name, is.not_sent - d->told.not_sent,
-		 is.not_written - d->told.not_written,
-		 is.queue_full - d->told.queue_full);
-	is.refused = d->told.refused;
-	d->told = is;
+		 device_name(d), is->not_sent - d->told.not_sent,
+		 is->not_written - d->told.not_written,
+		 is->queue_full - d->told.queue_full);
+	d->told = *is;
 	d->tell_ns = now_ns + TELL_NS;
 }
 
 static void on_queue(void *ctx, uint32_t events, uint64_t now_ns)
 {
 	unsigned int left = RECORDS_PER_TURN;
-	struct device *d = ctx;
+	struct lane *l = ctx;
+	struct device *d = l->device;
 	struct queue_record r;
+	struct data_stats is;
 
 	(void)events;
-	queue_woken(d->queue);
-	while (d->data && left-- && queue_peek(d->queue, &r)) {
+	queue_woken(l->queue);
+	while (l->data && left-- && queue_peek(l->queue, &r)) {
 		take_record(d, &r, now_ns);
-		queue_pop(d->queue);
+		queue_pop(l->queue);
 	}
-	if (queue_peek(d->queue, &r))
-		queue_again(d->queue);
-	tell_refused(d);
-	tell_losses(d, now_ns);
+	if (queue_peek(l->queue, &r))
+		queue_again(l->queue);
+	if (!l->data)
+		return;
+	is = stats_of(d);
+	tell_refused(d, &is);
+	tell_losses(d, &is, now_ns);
 }
 
 static bool retired(const struct device *d)
@@ -168,18 +199,20 @@ static void reclaim(void *ctx, uint64_t now_ns)
 /* Offload of the TUN device and of the socket, and what is missing of it. */
 static void offload_tun(struct device *d)
 {
-	tun_offload(&d->tun, d->offload);
-	if (d->offload && !d->tun.udp)
+	struct tun *tun = &d->lane[0].tun;
+
+	tun_offload(tun, d->offload);
+	if (d->offload && !tun->udp)
 		log_info(d->log, "%s: this kernel has no segmentation offload "
-				 "of %s", d->tun.name,
-			 d->tun.tcp ? "UDP" : "TUN devices");
+				 "of %s", tun->name,
+			 tun->tcp ? "UDP" : "TUN devices");
 }
 
 static void offload_udp(struct device *d)
 {
 	if (d->offload && ports_joined(d->ports, true))
 		log_info(d->log, "%s: receiving datagrams one by one: %s",
-			 d->tun.name, strerror(errno));
+			 device_name(d), strerror(errno));
 }
 
 /* A pair that keeps what is put into it apart, and has a bound. */
@@ -190,44 +223,110 @@ static bool make_inlet(struct device *d)
 			   d->inlet);
 }
 
-enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
-		       uint16_t port, bool offload, struct device **out,
+unsigned int device_threads_auto(unsigned int processors)
+{
+	unsigned int half = processors / 2;
+
+	return half < 1 ? 1 : half < AUTO_MAX ? half : AUTO_MAX;
+}
+
+/* The interface with a queue for each thread; as one thread can do all the work,
+ * a kernel that gives fewer is no reason to do none.
+ */
+static enum hp_err open_tun(struct device *d, const char *name,
+			    struct hp_fault *f)
+{
+	enum hp_err err = tun_open(&d->lane[0].tun, name, d->threads > 1, f);
+	unsigned int n = 1;
+
+	if (err && d->threads > 1)
+		err = tun_open(&d->lane[0].tun, name, false, f);
+	if (err)
+		return err;
+	offload_tun(d);
+	if (d->lane[0].tun.out != d->lane[0].tun.fd)
+		while (n < d->threads &&
+		       !tun_queue(&d->lane[n].tun, &d->lane[0].tun))
+			n++;
+	if (n < d->threads)
+		log_warn(d->log, "%s: %u of %u data threads: it has no more "
+				 "queues", name, n, d->threads);
+	d->threads = n;
+	return HP_OK;
+}
+
+static enum hp_err make_queues(struct device *d)
+{
+	enum hp_err err = HP_OK;
+
+	for (unsigned int i = 0; !err && i < d->threads; i++) {
+		struct lane *l = &d->lane[i];
+
+		l->queue = queue_new(QUEUE_LEN);
+		err = l->queue ? hp_loop_watch(d->loop, queue_fd(l->queue),
+					       EPOLLIN, on_queue, l) :
+				 HP_ERR_NOMEM;
+	}
+	return err;
+}
+
+/* What the threads, once their number is known, need beside the interface. */
+static enum hp_err open_lanes(struct device *d, uint16_t port,
+			      struct hp_fault *f)
+{
+	const struct hp_loop_timed timed = { reclaim_deadline, reclaim, d };
+	enum hp_err err;
+
+	d->ports = ports_new(d->threads);
+	err = d->ports && make_inlet(d) ? make_queues(d) : HP_ERR_NOMEM;
+	if (!err)
+		err = hp_loop_timed(d->loop, &timed);
+	if (err)
+		return hp_fault_set(f, err, "", "cannot make a queue: %s",
+				    hp_err_name(err));
+	err = ports_main(d->ports, port, f);
+	if (!err)
+		offload_udp(d);
+	return err;
+}
+
+enum hp_err device_new(struct hp_loop *loop, struct log *log,
+		       const struct device_cfg *cfg, struct device **out,
 		       struct hp_fault *f)
 {
 	struct device *d = calloc(1, sizeof(*d));
-	const struct hp_loop_timed timed = { reclaim_deadline, reclaim, d };
 	enum hp_err err;
 
 	if (!d)
 		return hp_fault_set(f, HP_ERR_NOMEM, "", "out of memory");
 	d->loop = loop;
 	d->log = log;
-	d->offload = offload;
-	d->tun.fd = -1;
+	d->offload = cfg->offload;
+	d->threads = cfg->threads ? cfg->threads :
+				    device_threads_auto(hp_cpu_count());
+	assert(d->threads <= PORTS_THREADS_MAX);
 	d->inlet[0] = d->inlet[1] = -1;
-	d->queue = queue_new(QUEUE_LEN);
-	d->ports = ports_new();
-	err = d->queue && d->ports && make_inlet(d) ? HP_OK : HP_ERR_NOMEM;
+	for (unsigned int i = 0; i < PORTS_THREADS_MAX; i++) {
+		d->lane[i].device = d;
+		d->lane[i].tun = TUN_CLOSED;
+	}
+	err = open_tun(d, cfg->name, f);
 	if (!err)
-		err = hp_loop_watch(loop, queue_fd(d->queue), EPOLLIN, on_queue,
-				    d);
-	if (!err)
-		err = hp_loop_timed(loop, &timed);
-	if (err)
-		(void)hp_fault_set(f, err, "", "cannot make a queue: %s",
-				   hp_err_name(err));
-	else
-		err = tun_open(&d->tun, name, f);
-	if (!err)
-		err = ports_main(d->ports, port, f);
+		err = open_lanes(d, cfg->port, f);
 	if (err) {
 		device_free(d);
 		return err;
 	}
-	offload_tun(d);
-	offload_udp(d);
 	*out = d;
 	return HP_OK;
+}
+
+static void lane_close(struct lane *l)
+{
+	if (l->queue)
+		hp_loop_unwatch(l->device->loop, queue_fd(l->queue));
+	queue_free(l->queue);
+	tun_close(&l->tun);
 }
 
 void device_free(struct device *d)
@@ -235,11 +334,9 @@ void device_free(struct device *d)
 	if (!d)
 		return;
 	device_stop(d);
-	if (d->queue)
-		hp_loop_unwatch(d->loop, queue_fd(d->queue));
-	queue_free(d->queue);
 	ports_free(d->ports);
-	tun_close(&d->tun);
+	for (unsigned int i = 0; i < PORTS_THREADS_MAX; i++)
+		lane_close(&d->lane[i]);
 	for (int i = 0; i < 2; i++)
 		if (d->inlet[i] >= 0)
 			close(d->inlet[i]);
@@ -250,27 +347,32 @@ enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 			 const struct device_ops *ops, void *ctx,
 			 struct hp_fault *f)
 {
-	const struct data_cfg cfg = {
-		.tun = &d->tun,
-		.ports = d->ports,
-		.fib = hp_wg_fib(wg),
-		.queue = d->queue,
-		.stream = d->inlet[0],
-		.relayed = relayed,
-		.engine = hp_wg_engine(wg),
-		.offload = d->offload,
-	};
-	enum hp_err err;
+	enum hp_err err = HP_OK;
 
 	d->ops = ops;
 	d->ctx = ctx;
-	err = data_new(&cfg, &d->data);
-	if (!err)
-		err = data_start(d->data);
+	for (unsigned int i = 0; !err && i < d->threads; i++) {
+		struct lane *l = &d->lane[i];
+		const struct data_cfg cfg = {
+			.thread = i,
+			.tun = &l->tun,
+			.ports = d->ports,
+			.fib = hp_wg_fib(wg),
+			.queue = l->queue,
+			.stream = i ? -1 : d->inlet[0],
+			.relayed = relayed,
+			.engine = hp_wg_engine(wg),
+			.offload = d->offload,
+		};
+
+		err = data_new(&cfg, &l->data);
+	}
+	for (unsigned int i = 0; !err && i < d->threads; i++)
+		err = data_start(d->lane[i].data);
 	if (err) {
 		device_stop(d);
 		return hp_fault_set(f, err, "",
-				    "cannot start the data thread: %s",
+				    "cannot start the data threads: %s",
 				    hp_err_name(err));
 	}
 	d->fib = hp_wg_fib(wg);
@@ -279,24 +381,31 @@ enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 
 void device_stop(struct device *d)
 {
-	data_free(d->data);
-	d->data = NULL;
+	for (unsigned int i = 0; i < d->threads; i++) {
+		data_free(d->lane[i].data);
+		d->lane[i].data = NULL;
+	}
 	d->fib = NULL;
+}
+
+unsigned int device_threads(const struct device *d)
+{
+	return d->threads;
 }
 
 unsigned int device_index(const struct device *d)
 {
-	return d->tun.index;
+	return d->lane[0].tun.index;
 }
 
 const char *device_name(const struct device *d)
 {
-	return d->tun.name;
+	return d->lane[0].tun.name;
 }
 
 uint16_t device_port(const struct device *d)
 {
-	return ports_find(d->ports, 0)->port;
+	return ports_find(d->ports, 0, 0)->port;
 }
 
 uint32_t device_mark(const struct device *d)
@@ -330,7 +439,7 @@ void device_close_port(struct device *d, uint32_t sock)
 enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 			const uint8_t *buf, size_t len)
 {
-	const struct hp_udp *u = ports_find(d->ports, path->sock);
+	const struct hp_udp *u = ports_find(d->ports, 0, path->sock);
 
 	if (!u) {
 		errno = ENOTCONN;
@@ -355,7 +464,7 @@ void device_take(struct device *d, const struct hp_path *from,
 enum hp_err device_send_whole(struct device *d, const struct hp_path *path,
 			      const uint8_t *buf, size_t len)
 {
-	const struct hp_udp *u = ports_find(d->ports, path->sock);
+	const struct hp_udp *u = ports_find(d->ports, 0, path->sock);
 
 	if (!u) {
 		errno = ENOTCONN;
@@ -366,6 +475,6 @@ enum hp_err device_send_whole(struct device *d, const struct hp_path *path,
 
 void device_deliver(struct device *d, const struct hp_pkt *pkt)
 {
-	if (tun_write_one(&d->tun, pkt) != TUN_OK)
-		log_warn(d->log, "%s did not take a packet", d->tun.name);
+	if (tun_write_one(&d->lane[0].tun, pkt) != TUN_OK)
+		log_warn(d->log, "%s did not take a packet", device_name(d));
 }

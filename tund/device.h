@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A tunnel interface at work: TUN device, UDP port, and the data thread between
+ * A tunnel interface at work: TUN device, UDP port, and the data threads between
  * them. Used by both ways of running; whose WireGuard engine it is, and what
  * becomes of everything but data, is the owner's affair.
  */
@@ -21,7 +21,7 @@ struct hp_pkt;
 struct hp_wg;
 struct log;
 
-/* What the data thread hands over; called in the loop's thread. Packets have
+/* What the data threads hand over; called in the loop's thread. Packets have
  * HP_HEADROOM and HP_TAILROOM around them and are borrowed for the call.
  */
 struct device_ops {
@@ -44,25 +44,35 @@ struct device_ops {
 };
 
 /**
+ * struct device_cfg - What a device is to be
+ * @name:    of the interface
+ * @port:    0: a free one
+ * @offload: long packets to and from the kernel, as far as it can
+ * @threads: data threads; 0: as many as device_threads_auto() says
+ */
+struct device_cfg {
+	const char *name;
+	uint16_t port;
+	bool offload;
+	unsigned int threads;
+};
+
+/**
  * device_new() - Make the interface and open the port
  * @loop: the control thread's (borrowed)
  * @log:  borrowed
- * @name: of the interface
- * @port: 0: a free one
- * @offload: long packets to and from the kernel, as far as it can
  *
  * Return: HP_OK, @out given; else what tun_open() and hp_udp_open() return.
  */
-enum hp_err device_new(struct hp_loop *loop, struct log *log, const char *name,
-		       uint16_t port, bool offload, struct device **out,
-		       struct hp_fault *f)
-	HP_MUST_CHECK;
-/* Stops the data thread; the interface is gone then. The loop must not run any
+enum hp_err device_new(struct hp_loop *loop, struct log *log,
+		       const struct device_cfg *cfg, struct device **out,
+		       struct hp_fault *f) HP_MUST_CHECK;
+/* Stops the data threads; the interface is gone then. The loop must not run any
  * more. NULL is fine.
  */
 void device_free(struct device *d);
 
-/* Starts the data thread on the FIB of @wg, which must outlive it. It inherits
+/* Starts the data threads on the FIB of @wg, which must outlive them. They have
  * the rights of the caller. @ops are called with @ctx from now on.
  * @relayed: take data from behind a relay header, too; else such a datagram is
  * handed over as it came.
@@ -70,9 +80,15 @@ void device_free(struct device *d);
 enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 			 const struct device_ops *ops, void *ctx,
 			 struct hp_fault *f) HP_MUST_CHECK;
-/* Ends the data thread, so that its engine may be freed. */
+/* Ends the data threads, so that its engine may be freed. */
 void device_stop(struct device *d);
 
+/* One where there are one or two processors, which the control thread, the
+ * kernel and whoever uses the tunnel need, too; else half of them, 4 at most.
+ */
+unsigned int device_threads_auto(unsigned int processors);
+/* Data threads. */
+unsigned int device_threads(const struct device *d);
 unsigned int device_index(const struct device *d);
 const char *device_name(const struct device *d);
 uint16_t device_port(const struct device *d);
@@ -96,7 +112,7 @@ void device_close_port(struct device *d, uint32_t sock);
 enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 			const uint8_t *buf, size_t len);
 /* Hands data that came by the stream of @from, perhaps behind a relay header,
- * to the data thread.
+ * to a data thread.
  */
 void device_take(struct device *d, const struct hp_path *from,
 		 const uint8_t *buf, size_t len);

@@ -8,10 +8,10 @@
 /* A fragment that is refused is lost, as packets are: whether the path works is
  * seen elsewhere.
  */
-static void send_piece(const struct ports *ports, const struct hp_path *path,
-		       const struct hp_pkt *p)
+static void send_piece(const struct misfit *m, const struct ports *ports,
+		       const struct hp_path *path, const struct hp_pkt *p)
 {
-	const struct hp_udp *u = ports_find(ports, path->sock);
+	const struct hp_udp *u = ports_find(ports, m->thread, path->sock);
 
 	if (u)
 		(void)!hp_udp_send(u, path, 0, p->data, p->len);
@@ -41,8 +41,9 @@ void misfit_handle(struct misfit *m, struct hp_forward *f,
 	struct hp_pkt piece;
 	uint32_t len;
 
+	/* Far from those of other threads. */
 	if (!m->id)
-		m->id = (uint32_t)now_ns;
+		m->id = (uint32_t)now_ns + ((uint32_t)m->thread << 28);
 	if (hp_fragment_begin(&s, p->data, p->len, mtu, ++m->id)) {
 		tell(m, f, tun, p, mtu, now_ns);
 		return;
@@ -53,6 +54,6 @@ void misfit_handle(struct misfit *m, struct hp_forward *f,
 		hp_fragment_next(&s, piece.data);
 		hp_forward_out(f, &piece, 1, &out, now_ns);
 		if (out.verdict == HP_VERDICT_SEND)
-			send_piece(ports, out.path, &piece);
+			send_piece(m, ports, out.path, &piece);
 	}
 }

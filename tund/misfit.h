@@ -16,12 +16,14 @@
 struct ports;
 struct tun;
 
-/* Of one data thread; zeroed at first.
+/* Of one data thread; zeroed at first, but for @thread.
+ * @thread: number of the thread
  * @id:   of the last IPv6 packet that was cut
  * @room: for one fragment of the longest packet that a device may give
  */
 struct misfit {
 	struct hp_toobig_limit limit;
+	unsigned int thread;
 	uint32_t id;
 	uint8_t room[HP_HEADROOM + 9216 + HP_TAILROOM];
 };

@@ -473,11 +473,14 @@ static enum hp_err open_loop(struct netmode *m, struct hp_fault *f)
 static enum hp_err make_device(struct netmode *m, struct hp_fault *f)
 {
 	const struct hp_store *s = m->store;
+	const struct device_cfg cfg = {
+		.name = s->iface.device,
+		.port = s->iface.listen_port,
+		.offload = s->iface.offload && !m->cfg->no_offload,
+		.threads = 1,
+	};
 
-	return device_new(m->loop, m->log, s->iface.device,
-			  s->iface.listen_port,
-			  s->iface.offload && !m->cfg->no_offload, &m->device,
-			  f);
+	return device_new(m->loop, m->log, &cfg, &m->device, f);
 }
 
 static enum hp_err open_device(struct netmode *m, struct hp_fault *f)

@@ -260,13 +260,17 @@ static enum hp_err open_links(struct plain *p, struct hp_fault *f)
 static enum hp_err begin(struct plain *p, const char *ifname, bool offload,
 			 enum hp_aead_engine engine, struct hp_fault *f)
 {
+	const struct device_cfg device = {
+		.name = ifname,
+		.offload = offload,
+		.threads = 1,
+	};
 	enum hp_err err = open_engine(p, engine, f);
 
 	if (!err)
 		err = open_loop(p, f);
 	if (!err)
-		err = device_new(p->loop, p->log, ifname, 0, offload,
-				 &p->device, f);
+		err = device_new(p->loop, p->log, &device, &p->device, f);
 	if (!err)
 		err = open_links(p, f);
 	if (!err)

@@ -6,9 +6,11 @@
  */
 #include "ports.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -16,14 +18,19 @@
 #include "base/retire.h"
 #include "sys/udp.h"
 
+/* @udp: @n of them: of each thread, or of all */
 struct port {
 	struct hp_retired retired;
 	uint32_t number;
-	struct hp_udp udp;
+	unsigned int n;
+	struct hp_udp udp[PORTS_THREADS_MAX];
 };
 
+static_assert(PORTS_THREADS_MAX <= HP_UDP_BESIDE_MAX, "sockets of a port");
+
 struct ports {
-	int epoll;
+	unsigned int threads;
+	int epoll[PORTS_THREADS_MAX];
 	bool joined;
 	uint32_t mark;
 	struct hp_retired *retired;
@@ -36,7 +43,8 @@ static void release(struct hp_retired *r)
 {
 	struct port *port = hp_container_of(r, struct port, retired);
 
-	hp_udp_close(&port->udp);
+	for (unsigned int i = 0; i < port->n; i++)
+		hp_udp_close(&port->udp[i]);
 	free(port);
 }
 
@@ -46,26 +54,55 @@ static struct port *get(const _Atomic(struct port *) *slot)
 				    memory_order_acquire);
 }
 
-struct ports *ports_new(void)
+struct ports *ports_new(unsigned int threads)
 {
 	struct ports *p = calloc(1, sizeof(*p));
 
+	assert(threads && threads <= PORTS_THREADS_MAX);
 	if (!p)
 		return NULL;
 	for (uint32_t i = 0; i < PORTS_EXTRA_MAX; i++)
 		p->next[i] = i + 1;
-	p->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (p->epoll >= 0)
-		return p;
-	free(p);
-	return NULL;
+	while (p->threads < threads) {
+		int fd = epoll_create1(EPOLL_CLOEXEC);
+
+		if (fd < 0) {
+			ports_free(p);
+			return NULL;
+		}
+		p->epoll[p->threads++] = fd;
+	}
+	return p;
 }
 
-static int watch(struct ports *p, int op, int fd, uint64_t event)
+static int watch_one(int epoll, int op, int fd, uint64_t event)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = event };
 
-	return fd < 0 ? 0 : epoll_ctl(p->epoll, op, fd, &ev);
+	return fd < 0 ? 0 : epoll_ctl(epoll, op, fd, &ev);
+}
+
+/* Who receives from the @i-th sockets of @port. */
+static int epoll_of(const struct ports *p, const struct port *port,
+		    unsigned int i)
+{
+	return p->epoll[port->number ? port->number % p->threads : i];
+}
+
+/* 0; else errno says why. */
+static int watch(const struct ports *p, int op, const struct port *port)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < port->n; i++) {
+		int epoll = epoll_of(p, port, i);
+
+		err |= watch_one(epoll, op, port->udp[i].fd4,
+				 ports_event(port->number, false));
+		err |= watch_one(epoll, op, port->udp[i].fd6,
+				 ports_event(port->number, true));
+	}
+	return err;
 }
 
 /* Takes what @slot holds out, and puts @port (perhaps NULL) there. */
@@ -77,8 +114,7 @@ static void replace(struct ports *p, _Atomic(struct port *) *slot,
 
 	if (!old)
 		return;
-	(void)watch(p, EPOLL_CTL_DEL, old->udp.fd4, 0);
-	(void)watch(p, EPOLL_CTL_DEL, old->udp.fd6, 0);
+	(void)watch(p, EPOLL_CTL_DEL, old);
 	hp_retire(&p->retired, &old->retired, release);
 }
 
@@ -90,22 +126,30 @@ void ports_free(struct ports *p)
 	for (size_t i = 0; i < PORTS_EXTRA_MAX; i++)
 		replace(p, &p->extra[i], NULL);
 	ports_reclaim(p);
-	close(p->epoll);
+	while (p->threads)
+		close(p->epoll[--p->threads]);
 	free(p);
 }
 
-/* Calls @fn for every open port; stops at the first error. */
-static enum hp_err each(const struct ports *p,
-			enum hp_err (*fn)(const struct hp_udp *u, uint32_t arg),
-			uint32_t arg)
-{
-	const struct port *port = get(&p->main);
-	enum hp_err err = port ? fn(&port->udp, arg) : HP_OK;
+typedef enum hp_err socket_fn(const struct hp_udp *u, uint32_t arg);
 
-	for (size_t i = 0; !err && i < PORTS_EXTRA_MAX; i++) {
-		port = get(&p->extra[i]);
-		err = port ? fn(&port->udp, arg) : HP_OK;
-	}
+static enum hp_err each_of(const struct port *port, socket_fn *fn,
+			   uint32_t arg)
+{
+	enum hp_err err = HP_OK;
+
+	for (unsigned int i = 0; !err && port && i < port->n; i++)
+		err = fn(&port->udp[i], arg);
+	return err;
+}
+
+/* Calls @fn for all sockets; stops at the first error. */
+static enum hp_err each(const struct ports *p, socket_fn *fn, uint32_t arg)
+{
+	enum hp_err err = each_of(get(&p->main), fn, arg);
+
+	for (size_t i = 0; !err && i < PORTS_EXTRA_MAX; i++)
+		err = each_of(get(&p->extra[i]), fn, arg);
 	return err;
 }
 
@@ -147,11 +191,8 @@ static enum hp_err publish(struct ports *p, _Atomic(struct port *) *slot,
 
 	/* Not joining costs speed only; of the main port it was said. */
 	if (p->joined)
-		(void)!hp_udp_joined(&port->udp, true);
-	if (watch(p, EPOLL_CTL_ADD, port->udp.fd4,
-		  ports_event(port->number, false)) ||
-	    watch(p, EPOLL_CTL_ADD, port->udp.fd6,
-		  ports_event(port->number, true))) {
+		(void)!each_of(port, set_joined, true);
+	if (watch(p, EPOLL_CTL_ADD, port)) {
 		saved = errno;
 		release(&port->retired);
 		errno = saved;
@@ -161,7 +202,8 @@ static enum hp_err publish(struct ports *p, _Atomic(struct port *) *slot,
 	return HP_OK;
 }
 
-static struct port *port_new(const struct ports *p, uint16_t at,
+/* @n: pairs of sockets */
+static struct port *port_new(const struct ports *p, uint16_t at, unsigned int n,
 			     enum hp_err *err, struct hp_fault *f)
 {
 	struct port *port = calloc(1, sizeof(*port));
@@ -170,17 +212,26 @@ static struct port *port_new(const struct ports *p, uint16_t at,
 		*err = hp_fault_set(f, HP_ERR_NOMEM, "", "out of memory");
 		return NULL;
 	}
-	*err = hp_udp_open(&port->udp, at, p->mark, f);
+	*err = hp_udp_open(&port->udp[0], at, p->mark, f);
+	if (!*err && n > 1) {
+		*err = hp_udp_beside(port->udp + 1, n - 1, port->udp, p->mark);
+		if (*err)
+			(void)hp_fault_set(f, *err, "use fewer data threads",
+					   "cannot open UDP port %u for each "
+					   "of %u: %s", port->udp[0].port, n,
+					   strerror(errno));
+	}
+	port->n = *err ? 1 : n;
 	if (!*err)
 		return port;
-	free(port);
+	release(&port->retired);
 	return NULL;
 }
 
 enum hp_err ports_main(struct ports *p, uint16_t at, struct hp_fault *f)
 {
 	enum hp_err err;
-	struct port *port = port_new(p, at, &err, f);
+	struct port *port = port_new(p, at, p->threads, &err, f);
 
 	if (!port)
 		return err;
@@ -202,7 +253,7 @@ enum hp_err ports_open(struct ports *p, uint32_t *number)
 		i++;
 	if (i == PORTS_EXTRA_MAX)
 		return HP_ERR_FULL;
-	port = port_new(p, 0, &err, &f);
+	port = port_new(p, 0, 1, &err, &f);
 	if (!port)
 		return errno == EMFILE || errno == ENFILE ? HP_ERR_FULL : err;
 	port->number = p->next[i];
@@ -223,7 +274,7 @@ static _Atomic(struct port *) *slot_of(const struct ports *p, uint32_t number)
 
 void ports_close(struct ports *p, uint32_t number)
 {
-	if (number && ports_find(p, number))
+	if (number && ports_find(p, 0, number))
 		replace(p, slot_of(p, number), NULL);
 }
 
@@ -237,14 +288,17 @@ void ports_reclaim(struct ports *p)
 	hp_retire_flush(&p->retired);
 }
 
-const struct hp_udp *ports_find(const struct ports *p, uint32_t number)
+const struct hp_udp *ports_find(const struct ports *p, unsigned int thread,
+				uint32_t number)
 {
 	const struct port *port = get(slot_of(p, number));
 
-	return port && port->number == number ? &port->udp : NULL;
+	if (!port || port->number != number)
+		return NULL;
+	return &port->udp[number ? 0 : thread];
 }
 
-int ports_epoll(const struct ports *p)
+int ports_epoll(const struct ports *p, unsigned int thread)
 {
-	return p->epoll;
+	return p->epoll[thread];
 }

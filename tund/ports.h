@@ -4,6 +4,10 @@
  * search for a path opens, each in both families. The control thread opens and
  * closes them; data threads look them up, send and receive. What was closed
  * stays usable to data threads until ports_reclaim().
+ *
+ * Of the main port each data thread has sockets of its own, among which the
+ * kernel spreads the peers. An extra port has one pair, which some thread
+ * receives from and all send from.
  */
 #ifndef TUND_PORTS_H
 #define TUND_PORTS_H
@@ -18,9 +22,12 @@ struct ports;
 
 /* Most extra ports open at once. */
 #define PORTS_EXTRA_MAX 256
+#define PORTS_THREADS_MAX 16
 
-/* NULL without memory or descriptors. No port is open. */
-struct ports *ports_new(void);
+/* For @threads data threads, which are numbers from 0. NULL without memory or
+ * descriptors. No port is open.
+ */
+struct ports *ports_new(unsigned int threads);
 /* No data thread may run any more. NULL is fine. */
 void ports_free(struct ports *p);
 
@@ -52,15 +59,17 @@ void ports_close(struct ports *p, uint32_t number);
 bool ports_retired(const struct ports *p);
 void ports_reclaim(struct ports *p);
 
-/* Any thread; a data thread may use the result until its next quiescent point.
- * NULL: not open.
+/* The sockets of @number for @thread, the control thread being as number 0; a
+ * data thread may use them until its next quiescent point. NULL: not open.
  */
-const struct hp_udp *ports_find(const struct ports *p, uint32_t number);
-/* An epoll descriptor with all sockets in it (EPOLLIN, level-triggered). The
- * user data of an event is ports_event() of its socket; the data thread may add
- * descriptors of its own, with user data from PORTS_EVENT_MAX up.
+const struct hp_udp *ports_find(const struct ports *p, unsigned int thread,
+				uint32_t number);
+/* An epoll descriptor with the sockets in it that @thread receives from
+ * (EPOLLIN, level-triggered). The user data of an event is ports_event() of its
+ * socket; the thread may add descriptors of its own, with user data from
+ * PORTS_EVENT_MAX up.
  */
-int ports_epoll(const struct ports *p);
+int ports_epoll(const struct ports *p, unsigned int thread);
 
 #define PORTS_EVENT_MAX (UINT64_C(2) << 32)
 

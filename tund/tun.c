@@ -60,43 +60,99 @@ static enum hp_err open_fault(const char *name, int err, struct hp_fault *f)
 			    name, strerror(err));
 }
 
-static int make(struct tun *t, const char *name)
+/* A descriptor of the interface @name; -1 with errno. */
+static int attach(const char *name, short flags)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR |
+					  flags };
 	int head = sizeof(struct virtio_net_hdr);
+	int saved, fd;
 
 	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
-	t->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (t->fd < 0 || ioctl(t->fd, TUNSETIFF, &ifr) < 0 ||
-	    ioctl(t->fd, TUNSETVNETHDRSZ, &head) < 0)
+	fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
 		return -1;
-	t->index = if_nametoindex(ifr.ifr_name);
+	if (!ioctl(fd, TUNSETIFF, &ifr) && !ioctl(fd, TUNSETVNETHDRSZ, &head))
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* A flow that is written through a queue is given there from then on, so that
+ * all flows of a peer would gather where its packets arrive. What is written
+ * through a detached queue leaves them where they are.
+ */
+static int attach_out(const char *name)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_DETACH_QUEUE };
+	int fd = attach(name, IFF_MULTI_QUEUE);
+	int saved;
+
+	if (fd < 0 || !ioctl(fd, TUNSETQUEUE, &ifr))
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* Without IFF_TUN_EXCL it would join an interface of the same name. */
+static int make(struct tun *t, const char *name, bool several)
+{
+	t->fd = attach(name, several ? IFF_MULTI_QUEUE | (short)IFF_TUN_EXCL :
+				       0);
+	t->out = several && t->fd >= 0 ? attach_out(name) : t->fd;
+	if (t->out < 0)
+		return -1;
+	t->index = if_nametoindex(name);
 	return t->index ? 0 : -1;
 }
 
-enum hp_err tun_open(struct tun *t, const char *name, struct hp_fault *f)
+enum hp_err tun_open(struct tun *t, const char *name, bool several,
+		     struct hp_fault *f)
 {
 	int err;
 
-	*t = (struct tun){ .fd = -1 };
+	*t = TUN_CLOSED;
 	if (!tun_name_ok(name))
 		return hp_fault_set(f, HP_ERR_FORMAT,
 				    "use 1 to 15 letters, digits, '-' or '_'",
 				    "'%s' cannot be the name of an interface",
 				    name);
 	strncpy(t->name, name, IFNAMSIZ - 1);
-	if (!make(t, name))
+	if (!make(t, name, several))
 		return HP_OK;
 	err = errno;
 	tun_close(t);
 	return open_fault(name, err, f);
 }
 
+enum hp_err tun_queue(struct tun *t, const struct tun *first)
+{
+	int saved;
+
+	*t = *first;
+	t->out = -1;
+	t->fd = attach(first->name, IFF_MULTI_QUEUE);
+	if (t->fd >= 0)
+		t->out = attach_out(first->name);
+	if (t->out >= 0)
+		return HP_OK;
+	saved = errno;
+	tun_close(t);
+	errno = saved;
+	return HP_ERR_IO;
+}
+
 void tun_close(struct tun *t)
 {
+	if (t->out >= 0 && t->out != t->fd)
+		close(t->out);
 	if (t->fd >= 0)
 		close(t->fd);
-	*t = (struct tun){ .fd = -1 };
+	*t = TUN_CLOSED;
 }
 
 static enum tun_result result_of(int err)
@@ -201,7 +257,7 @@ enum tun_result tun_write(const struct tun *t,
 		head.hdr_len = (uint16_t)(iov[1].iov_len - offload->size);
 	iov[0] = (struct iovec){ .iov_base = &head,
 				 .iov_len = sizeof(head) };
-	return writev(t->fd, iov, (int)n) < 0 ? result_of(errno) : TUN_OK;
+	return writev(t->out, iov, (int)n) < 0 ? result_of(errno) : TUN_OK;
 }
 
 enum tun_result tun_write_one(const struct tun *t, const struct hp_pkt *p)

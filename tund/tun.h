@@ -18,8 +18,9 @@
 struct iovec;
 
 /**
- * struct tun - A TUN device
+ * struct tun - A TUN device, or one of its queues
  * @fd:    its descriptor, not blocking; -1 when closed
+ * @out:   where packets are written: @fd, or one that gives none
  * @index: interface index in the namespace where it was made
  * @name:  its name there
  * @tcp:   gives and takes long TCP packets, and such without checksum
@@ -27,11 +28,14 @@ struct iovec;
  */
 struct tun {
 	int fd;
+	int out;
 	unsigned int index;
 	char name[IFNAMSIZ];
 	bool tcp;
 	bool udp;
 };
+
+#define TUN_CLOSED ((struct tun){ .fd = -1, .out = -1 })
 
 enum tun_result {
 	TUN_OK,
@@ -45,16 +49,24 @@ bool tun_name_ok(const char *name);
 
 /**
  * tun_open() - Make the interface @name
+ * @several: tun_queue() will follow. The kernel then spreads the flows that it
+ *           gives over all queues, and a flow stays where it is, whatever is
+ *           written.
  *
  * Return: HP_OK; HP_ERR_FORMAT for a bad name; HP_ERR_EXISTS when an interface
  *         has this name; HP_ERR_DENIED without the right to; HP_ERR_IO.
  *         @t is closed on error.
  */
-enum hp_err tun_open(struct tun *t, const char *name, struct hp_fault *f)
-	HP_MUST_CHECK;
+enum hp_err tun_open(struct tun *t, const char *name, bool several,
+		     struct hp_fault *f) HP_MUST_CHECK;
+/* One more queue of the interface of @first, with its offload. HP_ERR_IO with
+ * errno: @t is closed.
+ */
+enum hp_err tun_queue(struct tun *t, const struct tun *first) HP_MUST_CHECK;
+/* The interface ends with its last queue. */
 void tun_close(struct tun *t);
 
-/* Asks for segmentation offload, or for none. What the kernel does not have
+/* Asks for segmentation offload, or for none, before there is a second queue. What the kernel does not have
  * (UDP: before 6.2) stays off, and @t says so.
  */
 void tun_offload(struct tun *t, bool on);

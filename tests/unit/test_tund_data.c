@@ -65,7 +65,7 @@ static void aim(struct both *b, size_t i, uint16_t port, uint32_t sock)
 
 static uint16_t port_of(const struct end *e, uint32_t sock)
 {
-	const struct hp_udp *u = ports_find(e->ports, sock);
+	const struct hp_udp *u = ports_find(e->ports, 0, sock);
 
 	assert_non_null(u);
 	return u->port;
@@ -86,9 +86,9 @@ static void end_open(struct end *e, struct node *n)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
 	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
-	e->tun.fd = fds[0];
+	e->tun.fd = e->tun.out = fds[0];
 	e->app = fds[1];
-	cfg.ports = e->ports = ports_new();
+	cfg.ports = e->ports = ports_new(1);
 	cfg.queue = e->queue = queue_new(1u << 20);
 	assert_non_null(e->ports);
 	assert_non_null(e->queue);
@@ -226,7 +226,7 @@ static void what_arrives_bears_the_number_of_its_port(void **state)
 
 		path = to_port(port_of(&b->end[0], at), 0);
 		from = none;
-		assert_int_equal(hp_udp_send(ports_find(b->end[1].ports, 0),
+		assert_int_equal(hp_udp_send(ports_find(b->end[1].ports, 0, 0),
 					     &path, 0, "hello", 5), HP_OK);
 		assert_true(told(b, 0, QUEUE_DATAGRAM, &from, got, 5));
 		assert_memory_equal(got, "hello", 5);
@@ -283,7 +283,7 @@ static void a_port_closes_while_packets_go_over_it(void **state)
 		usleep(1000);
 	}
 	assert_true(stats.not_sent > 0);
-	assert_null(ports_find(b->end[0].ports, sock));
+	assert_null(ports_find(b->end[0].ports, 0, sock));
 	while (hear(b, 1, 20))
 		;
 	aim(b, 0, port_of(&b->end[1], 0), 0);
@@ -310,7 +310,7 @@ static void a_refused_send_is_told_with_its_path(void **state)
 
 static void extra_ports_end_at_their_number(void **state)
 {
-	struct ports *p = ports_new();
+	struct ports *p = ports_new(1);
 	uint32_t sock[PORTS_EXTRA_MAX], more;
 
 	(void)state;
@@ -328,7 +328,7 @@ static void extra_ports_end_at_their_number(void **state)
 
 static void a_number_is_never_given_again(void **state)
 {
-	struct ports *p = ports_new();
+	struct ports *p = ports_new(1);
 	uint32_t sock, last = 0;
 
 	(void)state;
@@ -336,11 +336,11 @@ static void a_number_is_never_given_again(void **state)
 	for (unsigned int i = 0; i < 5; i++) {
 		assert_int_equal(ports_open(p, &sock), HP_OK);
 		assert_int_not_equal(sock, last);
-		assert_non_null(ports_find(p, sock));
+		assert_non_null(ports_find(p, 0, sock));
 		if (last)
-			assert_null(ports_find(p, last));
+			assert_null(ports_find(p, 0, last));
 		ports_close(p, sock);
-		assert_null(ports_find(p, sock));
+		assert_null(ports_find(p, 0, sock));
 		last = sock;
 	}
 	ports_close(p, last);
@@ -350,7 +350,7 @@ static void a_number_is_never_given_again(void **state)
 
 static void too_few_descriptors_mean_full(void **state)
 {
-	struct ports *p = ports_new();
+	struct ports *p = ports_new(1);
 	struct rlimit was, tight;
 	uint32_t sock, n = 0;
 	enum hp_err err;
@@ -372,7 +372,7 @@ static void too_few_descriptors_mean_full(void **state)
 
 static void a_port_in_use_leaves_the_old_one(void **state)
 {
-	struct ports *p = ports_new();
+	struct ports *p = ports_new(1);
 	struct hp_udp other;
 	struct hp_fault f;
 	uint16_t port;
@@ -381,9 +381,9 @@ static void a_port_in_use_leaves_the_old_one(void **state)
 	assert_non_null(p);
 	assert_int_equal(hp_udp_open(&other, 0, 0, &f), HP_OK);
 	assert_int_equal(ports_main(p, 0, &f), HP_OK);
-	port = ports_find(p, 0)->port;
+	port = ports_find(p, 0, 0)->port;
 	assert_int_equal(ports_main(p, other.port, &f), HP_ERR_EXISTS);
-	assert_int_equal(ports_find(p, 0)->port, port);
+	assert_int_equal(ports_find(p, 0, 0)->port, port);
 	hp_udp_close(&other);
 	ports_free(p);
 }
