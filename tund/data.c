@@ -266,6 +266,9 @@ static size_t cut_out(struct data *d, uint32_t slot, bool signal,
 		hp_fib_count(d->cfg.fib, HP_DROP_FORMAT);
 		return 0;
 	}
+	/* What came as one piece leaves as one. */
+	if (d->n + hp_segment_left(&s) > HP_BATCH)
+		flush_out(d, now_ns);
 	if (signal) {
 		hp_segment_skip(&s);
 		hp_fib_count(d->cfg.fib, HP_DROP_QUEUE);
@@ -399,6 +402,10 @@ static size_t cut_in(struct data *d, size_t buf, size_t n, uint64_t now_ns)
 	uint32_t size = hp_udp_batch_size(d->batch, buf);
 	struct hp_pkt rest = d->buf[buf];
 
+	if (size && n + (rest.len + size - 1) / size > HP_BATCH) {
+		flush_in(d, n, now_ns);
+		n = 0;
+	}
 	while (rest.len) {
 		struct hp_pkt *p = &d->pkt[n];
 

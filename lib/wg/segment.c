@@ -63,6 +63,15 @@ uint32_t hp_segment_len(const struct hp_segmenter *s)
 	return s->at == s->in.len ? 0 : s->in.head + payload_len(s);
 }
 
+uint32_t hp_segment_left(const struct hp_segmenter *s)
+{
+	uint32_t left = s->in.len - s->at;
+
+	if (s->offload.kind == HP_OFFLOAD_NONE)
+		return left != 0;
+	return (left + s->offload.size - 1) / s->offload.size;
+}
+
 /* Completes the checksum of a packet that stays whole; zero would mean "none"
  * to UDP, and both mean the same to TCP.
  */

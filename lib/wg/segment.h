@@ -42,6 +42,8 @@ enum hp_err hp_segment_begin(struct hp_segmenter *s, const uint8_t *p,
 	HP_MUST_CHECK;
 /* Bytes of the next packet; 0: that was the last. */
 uint32_t hp_segment_len(const struct hp_segmenter *s);
+/* How many packets are left. */
+uint32_t hp_segment_left(const struct hp_segmenter *s);
 /* Leaves the next packet out. */
 void hp_segment_skip(struct hp_segmenter *s);
 /* Writes the next packet, of hp_segment_len() bytes, to @out. */

@@ -175,12 +175,15 @@ static uint32_t cut_as_the_model(const struct spec *s)
 	while ((len = hp_segment_len(&seg))) {
 		part = s->len - at < s->size ? s->len - at : s->size;
 		assert_int_equal(len, slow_packet(s, want, at, part, n));
+		assert_int_equal(hp_segment_left(&seg),
+				 (s->len - at + s->size - 1) / s->size);
 		hp_segment_next(&seg, is);
 		assert_memory_equal(is, want, len);
 		at += part;
 		n++;
 	}
 	assert_int_equal(at, s->len);
+	assert_int_equal(hp_segment_left(&seg), 0);
 	return n;
 }
 
@@ -229,9 +232,11 @@ static void a_single_packet_gets_its_checksum(void **state)
 	slow_packet(&s, want, 0, s.len, 0);
 	assert_int_equal(hp_segment_begin(&seg, whole, len, &o), HP_OK);
 	assert_int_equal(hp_segment_len(&seg), len);
+	assert_int_equal(hp_segment_left(&seg), 1);
 	hp_segment_next(&seg, is);
 	assert_memory_equal(is, want, len);
 	assert_int_equal(hp_segment_len(&seg), 0);
+	assert_int_equal(hp_segment_left(&seg), 0);
 	/* Complete, and of a protocol that nobody knows here. */
 	o.sum = false;
 	memset(whole, 0x99, 100);
