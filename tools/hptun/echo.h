@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "datagrams.h"
 #include "member/cert.h"
 #include "member/network.h"
 #include "node/node.h"
@@ -87,6 +88,7 @@ struct echo {
 	struct hp_loop *loop;
 	struct hp_udp udp;
 	struct hp_udp_batch *batch;
+	struct datagrams in;
 	struct hp_resolver *resolver;
 	struct hp_node *node;
 	struct hp_stamp stamp;

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "../ctl_client.h"
 #include "base/time.h"
@@ -18,9 +17,6 @@
 #include "sys/clock.h"
 #include "sys/rng.h"
 
-/* Datagrams taken at once, and room for each. */
-#define BATCH 16
-#define ROOM 2048
 /* What was sent with the last echo may still be under way. */
 #define ANSWERED(e) ((e)->connected || (e)->end_ns != HP_NEVER)
 
@@ -64,30 +60,10 @@ static void op_timestamp(void *ctx, uint8_t out[12])
 		memset(out, 0, 12);
 }
 
-static void on_socket(struct echo *e, int fd, uint64_t now_ns)
+static void on_datagram(void *ctx, const struct hp_path *from,
+			struct hp_pkt *pkt, uint64_t now_ns)
 {
-	uint8_t buf[BATCH][ROOM];
-	struct hp_pkt pkt[BATCH];
-	struct hp_path from[BATCH];
-	size_t n;
-
-	for (size_t i = 0; i < BATCH; i++)
-		pkt[i] = hp_pkt_of(buf[i], ROOM, HP_HEADROOM, 0);
-	n = hp_udp_batch_recv(e->batch, fd, pkt, from, BATCH);
-	for (size_t i = 0; i < n; i++)
-		hp_node_rx(e->node, &from[i], &pkt[i], now_ns);
-}
-
-static void on_socket4(void *ctx, uint32_t events, uint64_t now_ns)
-{
-	(void)events;
-	on_socket(ctx, ((struct echo *)ctx)->udp.fd4, now_ns);
-}
-
-static void on_socket6(void *ctx, uint32_t events, uint64_t now_ns)
-{
-	(void)events;
-	on_socket(ctx, ((struct echo *)ctx)->udp.fd6, now_ns);
+	hp_node_rx(((struct echo *)ctx)->node, from, pkt, now_ns);
 }
 
 static void on_signal(void *ctx, int signo, uint64_t now_ns)
@@ -229,12 +205,9 @@ static enum hp_err watch_all(struct echo *e)
 	enum hp_err err;
 
 	err = hp_loop_signals(e->loop, signals, 3, on_signal, e);
-	if (!err && e->udp.fd4 >= 0)
-		err = hp_loop_watch(e->loop, e->udp.fd4, EPOLLIN, on_socket4,
-				    e);
-	if (!err && e->udp.fd6 >= 0)
-		err = hp_loop_watch(e->loop, e->udp.fd6, EPOLLIN, on_socket6,
-				    e);
+	e->in = (struct datagrams){ &e->udp, e->batch, on_datagram, e };
+	if (!err)
+		err = datagrams_watch(&e->in, e->loop);
 	if (!err)
 		err = hp_loop_timed(e->loop, &timed);
 	if (!err)

@@ -6,17 +6,15 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/time.h"
+#include "datagrams.h"
 #include "meet/client.h"
 #include "netcheck.h"
 #include "sys/loop.h"
 #include "sys/rng.h"
 #include "sys/udp.h"
 
-#define BATCH 16
-#define ROOM 2048
 /* Servers that answered before answer again by then, or lose packets. */
 #define WAIT_NS (3 * HP_S)
 
@@ -33,6 +31,7 @@ struct meet {
 	struct hp_loop *loop;
 	struct hp_udp udp;
 	struct hp_udp_batch *batch;
+	struct datagrams in;
 	struct hp_rng rng;
 	struct asked asked[HP_SERVERS_MAX];
 	unsigned int n;
@@ -70,38 +69,15 @@ static void meet_event(void *ctx, const struct hp_meet_event *ev)
 
 static const struct hp_meet_ops meet_ops = { meet_send, meet_event };
 
-static void on_readable(struct meet *m, int fd, uint64_t now_ns)
-{
-	uint8_t buf[BATCH][ROOM];
-	struct hp_pkt pkt[BATCH];
-	struct hp_path from[BATCH];
-	size_t n;
-
-	for (size_t i = 0; i < BATCH; i++)
-		pkt[i] = hp_pkt_of(buf[i], ROOM, 0, 0);
-	n = hp_udp_batch_recv(m->batch, fd, pkt, from, BATCH);
-	for (size_t i = 0; i < n; i++)
-		for (unsigned int j = 0; j < m->n; j++)
-			if (hp_meet_rx(m->asked[j].client, &from[i].remote,
-				       pkt[i].data, pkt[i].len, now_ns) !=
-			    HP_ERR_TYPE)
-				break;
-}
-
-static void on_readable4(void *ctx, uint32_t events, uint64_t now_ns)
+static void on_datagram(void *ctx, const struct hp_path *from,
+			struct hp_pkt *pkt, uint64_t now_ns)
 {
 	struct meet *m = ctx;
 
-	(void)events;
-	on_readable(m, m->udp.fd4, now_ns);
-}
-
-static void on_readable6(void *ctx, uint32_t events, uint64_t now_ns)
-{
-	struct meet *m = ctx;
-
-	(void)events;
-	on_readable(m, m->udp.fd6, now_ns);
+	for (unsigned int i = 0; i < m->n; i++)
+		if (hp_meet_rx(m->asked[i].client, &from->remote, pkt->data,
+			       pkt->len, now_ns) != HP_ERR_TYPE)
+			break;
 }
 
 static uint64_t deadline(void *ctx)
@@ -161,12 +137,9 @@ static enum hp_err ask_all(struct meet *m, struct netcheck_report *r,
 
 	if (m->loop && m->batch)
 		err = hp_udp_open(&m->udp, 0, 0, f);
-	if (!err && m->udp.fd4 >= 0)
-		err = hp_loop_watch(m->loop, m->udp.fd4, EPOLLIN, on_readable4,
-				    m);
-	if (!err && m->udp.fd6 >= 0)
-		err = hp_loop_watch(m->loop, m->udp.fd6, EPOLLIN, on_readable6,
-				    m);
+	m->in = (struct datagrams){ &m->udp, m->batch, on_datagram, m };
+	if (!err)
+		err = datagrams_watch(&m->in, m->loop);
 	if (!err)
 		err = hp_loop_timed(m->loop, &timed);
 	for (unsigned int i = 0; !err && i < r->n_servers; i++)

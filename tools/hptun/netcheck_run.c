@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/time.h"
+#include "datagrams.h"
 #include "netcheck.h"
 #include "sys/loop.h"
 #include "sys/resolve.h"
@@ -15,9 +15,6 @@
 
 /* Names that are not found by then are left out. */
 #define NAMES_NS (5 * HP_S)
-/* Datagrams taken at once, and room for each. */
-#define BATCH 16
-#define ROOM 2048
 
 struct run;
 
@@ -26,6 +23,7 @@ struct sock {
 	struct run *run;
 	unsigned int index;
 	struct hp_udp udp;
+	struct datagrams in;
 };
 
 /**
@@ -68,31 +66,14 @@ static bool op_send(void *ctx, unsigned int sock, const struct hp_addr *dst,
 
 static const struct hp_netcheck_ops ops = { op_send };
 
-static void on_socket(struct sock *s, int fd, uint64_t now_ns)
+static void on_datagram(void *ctx, const struct hp_path *from,
+			struct hp_pkt *pkt, uint64_t now_ns)
 {
-	uint8_t buf[BATCH][ROOM];
-	struct hp_pkt pkt[BATCH];
-	struct hp_path from[BATCH];
-	size_t n;
+	const struct sock *s = ctx;
 
-	for (size_t i = 0; i < BATCH; i++)
-		pkt[i] = hp_pkt_of(buf[i], ROOM, 0, 0);
-	n = hp_udp_batch_recv(s->run->batch, fd, pkt, from, BATCH);
-	for (size_t i = 0; i < n && s->run->check; i++)
-		hp_netcheck_rx(s->run->check, s->index, &from[i].remote,
-			       pkt[i].data, pkt[i].len, now_ns);
-}
-
-static void on_socket4(void *ctx, uint32_t events, uint64_t now_ns)
-{
-	(void)events;
-	on_socket(ctx, ((struct sock *)ctx)->udp.fd4, now_ns);
-}
-
-static void on_socket6(void *ctx, uint32_t events, uint64_t now_ns)
-{
-	(void)events;
-	on_socket(ctx, ((struct sock *)ctx)->udp.fd6, now_ns);
+	if (s->run->check)
+		hp_netcheck_rx(s->run->check, s->index, &from->remote,
+			       pkt->data, pkt->len, now_ns);
 }
 
 static void on_signal(void *ctx, int signo, uint64_t now_ns)
@@ -189,14 +170,13 @@ static enum hp_err watch_socks(struct run *run, struct hp_fault *f)
 	for (unsigned int i = 0; !err && i < HP_NETCHECK_SOCKS; i++) {
 		struct sock *s = &run->sock[i];
 
-		*s = (struct sock){ run, i, HP_UDP_CLOSED };
+		*s = (struct sock){
+			run, i, HP_UDP_CLOSED,
+			{ &s->udp, run->batch, on_datagram, s },
+		};
 		err = hp_udp_open(&s->udp, 0, 0, f);
-		if (!err && s->udp.fd4 >= 0)
-			err = hp_loop_watch(run->loop, s->udp.fd4, EPOLLIN,
-					    on_socket4, s);
-		if (!err && s->udp.fd6 >= 0)
-			err = hp_loop_watch(run->loop, s->udp.fd6, EPOLLIN,
-					    on_socket6, s);
+		if (!err)
+			err = datagrams_watch(&s->in, run->loop);
 	}
 	return err;
 }
