@@ -10,6 +10,8 @@
 
 #define HEAD_LEN (HP_WIRE_HEAD + HP_NOTE_TAG_LEN)
 #define PLAIN_MAX (HP_NOTE_MAX - HEAD_LEN - HP_BOX_OVERHEAD)
+/* What an answer says of a channel, and its request has zeroes for. */
+#define RELAY_LEN 8
 
 _Static_assert(1 + HP_CERT_WIRE_MAX <= PLAIN_MAX, "a certificate fits");
 _Static_assert(1 + HP_SLOT_LEN + HP_ADDR_WIRE_MAX + HP_CALL_LEN <= PLAIN_MAX,
@@ -96,6 +98,17 @@ size_t hp_note_seal(const struct hp_secret *pair,
 	case HP_NOTE_CARRIED:
 		call_put(&w, note);
 		break;
+	case HP_NOTE_RELAY_WANTED:
+		hp_wr_be64(&w, note->ask);
+		hp_wr_copy(&w, note->slot, HP_SLOT_LEN);
+		hp_wr_zero(&w, RELAY_LEN);
+		break;
+	case HP_NOTE_RELAY:
+		hp_wr_be64(&w, note->ask);
+		hp_wr_copy(&w, note->slot, HP_SLOT_LEN);
+		hp_wr_be32(&w, note->channel);
+		hp_wr_be32(&w, note->rtt_us);
+		break;
 	}
 	assert(!w.bad);
 	hp_datagram_head(out, HP_KIND_NOTE);
@@ -128,6 +141,21 @@ static enum hp_err call_get(struct hp_rd *r, enum hp_note_kind kind,
 		note->seen = hp_addr_get(r);
 	if (kind == HP_NOTE_CARRY && note->seen.family)
 		return HP_ERR_FORMAT;
+	return padding_get(r);
+}
+
+static enum hp_err relay_get(struct hp_rd *r, enum hp_note_kind kind,
+			     struct hp_note *note)
+{
+	if (r->left != 8 + HP_SLOT_LEN + RELAY_LEN)
+		return HP_ERR_FORMAT;
+	note->kind = kind;
+	note->ask = hp_rd_be64(r);
+	hp_rd_copy(r, note->slot, HP_SLOT_LEN);
+	if (kind == HP_NOTE_RELAY) {
+		note->channel = hp_rd_be32(r);
+		note->rtt_us = hp_rd_be32(r);
+	}
 	return padding_get(r);
 }
 
@@ -166,6 +194,10 @@ static enum hp_err body_get(struct hp_rd *r, struct hp_note *note)
 		return call_get(r, HP_NOTE_CARRY, note);
 	case HP_NOTE_CARRIED:
 		return call_get(r, HP_NOTE_CARRIED, note);
+	case HP_NOTE_RELAY_WANTED:
+		return relay_get(r, HP_NOTE_RELAY_WANTED, note);
+	case HP_NOTE_RELAY:
+		return relay_get(r, HP_NOTE_RELAY, note);
 	}
 	return HP_ERR_FORMAT;
 }

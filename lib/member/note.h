@@ -3,7 +3,7 @@
  * Notes: what two members tell each other outside the tunnel: a request for
  * the permanent certificate, the certificate, the revocation list; a request
  * for the other's half of a diagnosis, and that half; a call to be passed on to
- * a third member. Sealed between the two (pair key), one datagram each. A note
+ * a third member; a request for a relay channel to one, and its number. Sealed between the two (pair key), one datagram each. A note
  * that is lost is sent again by whoever cares; one that is replayed changes
  * nothing: certificates repeat, lists are numbered, calls prove themselves.
  */
@@ -37,6 +37,8 @@ enum hp_note_kind {
 	HP_NOTE_REPORT = 5,	/* a part of that */
 	HP_NOTE_CARRY = 6,	/* pass this call on to another peer of yours */
 	HP_NOTE_CARRIED = 7,	/* a call that a peer of mine has for you */
+	HP_NOTE_RELAY_WANTED = 8, /* relay for me to another peer of yours */
+	HP_NOTE_RELAY = 9,	/* the channel that leads to it */
 };
 
 /**
@@ -46,10 +48,14 @@ enum hp_note_kind {
  * @list: HP_NOTE_REVOKED: @list_len bytes for hp_judge_revoke();
  *        HP_NOTE_REPORT: a part of the report, at most HP_NOTE_REPORT_MAX;
  *        HP_NOTE_CARRY, HP_NOTE_CARRIED: HP_CALL_LEN bytes, a call
- * @slot: of both: whom the call is to, and whom it is from
+ * @slot: of both: whom the call is to, and whom it is from;
+ *        HP_NOTE_RELAY_WANTED, HP_NOTE_RELAY: whom the channel leads to
  * @seen: HP_NOTE_CARRIED: the address that the caller has; or HP_AF_NONE
- * @ask:  HP_NOTE_REPORT_WANTED: random; HP_NOTE_REPORT: that of the request
- * @part: of both: which part, from 0
+ * @ask:  HP_NOTE_REPORT_WANTED, HP_NOTE_RELAY_WANTED: random; HP_NOTE_REPORT,
+ *        HP_NOTE_RELAY: that of the request
+ * @part: of the reports: which part, from 0
+ * @channel: HP_NOTE_RELAY: its number; 0: refused
+ * @rtt_us: HP_NOTE_RELAY: round trip from the relay to that peer; 0: unknown
  */
 struct hp_note {
 	enum hp_note_kind kind;
@@ -58,6 +64,8 @@ struct hp_note {
 	uint8_t part;
 	uint8_t slot[HP_SLOT_LEN];
 	struct hp_addr seen;
+	uint32_t channel;
+	uint32_t rtt_us;
 	size_t list_len;
 	uint8_t list[HP_REVOKED_WIRE_MAX];
 };

@@ -28,6 +28,7 @@
 #define HP_RECORD_MAPPING 0x0003
 #define HP_RECORD_AES 0x0100	  /* has AES in hardware, and may use it */
 #define HP_RECORD_AES_ONLY 0x0200 /* takes part in no other handshake */
+#define HP_RECORD_RELAYS 0x0400	  /* relays between other members */
 
 /**
  * struct hp_record - What a node says about itself

@@ -274,7 +274,7 @@ static void peer_info(const struct peer *p, uint64_t now_ns,
 	if (p->state == HP_PEER_DIRECT)
 		out->lan = on_link(n, &p->direct.remote);
 	if (p->state == HP_PEER_RELAYED)
-		out->server = n->servers[p->relay_server].name;
+		out->server = hp_relay_name(p);
 	out->why = why(p, &punch);
 }
 

@@ -4,9 +4,10 @@
  *
  *	node.c ---> server.c (one rendezvous each) ---+--> intro.c -+
  *	   +---> call.c (mesh.c, cache.c: no server) -+      |      |
+ *	   +---> ferry.c (relays for others)          |      |      |
  *	   |                                          v      |      v
  *	   +--------------------------------------> peer.c <-+  notes.c, suite.c
- *	   +---> info.c (reads only)                  |             ^
+ *	   +---> info.c (reads only)       via.c <----|             ^
  *	   +---> halves.c <---------------------------+-------------+
  */
 #ifndef HP_NODE_INTERNAL_H
@@ -42,8 +43,18 @@
 /* Room for why there is no stream. */
 #define STREAM_WHY 160
 
+struct ferried;
 struct half;
+struct offer;
+struct hp_ferry;
 struct hp_netcheck;
+struct peer;
+
+/* Members that may relay for one peer, beside all servers; where both are
+ * numbered, the servers come first.
+ */
+#define NODE_VIAS 2
+#define NODE_RELAYS (HP_SERVERS_MAX + NODE_VIAS)
 
 /* One rendezvous server. */
 struct server {
@@ -69,15 +80,29 @@ struct server {
 };
 
 /**
- * struct node_relay - A channel to a peer by one server
+ * struct node_relay - A channel to a peer by one server, or by a member
  * @path:   unset: none
- * @met_ns: when that server last introduced it
+ * @met_ns: when that server last introduced it, or the member gave it
  * @rtt_ns: of both legs, 0: unknown
  */
 struct node_relay {
 	struct hp_path path;
 	uint64_t met_ns;
 	uint64_t rtt_ns;
+};
+
+/**
+ * struct vias - What members do for a peer
+ * @relay: their channels
+ * @by:    whose they are; NULL: the place is free
+ * @ask:   what the answers to the last question repeat, 0: none was
+ * @tries: questions without an answer
+ */
+struct vias {
+	struct node_relay relay[NODE_VIAS];
+	struct peer *by[NODE_VIAS];
+	uint64_t ask;
+	unsigned int tries;
 };
 
 /*
@@ -117,8 +142,9 @@ struct peer {
 	struct hp_cert cert;		/* valid with @epoch */
 	bool ended;			/* it is past its date */
 	struct hp_path relay;
-	unsigned int relay_server;
+	unsigned int relay_server;	/* or which of @vias */
 	struct node_relay relays[HP_SERVERS_MAX];
+	struct vias *vias;		/* NULL: nobody was asked */
 	uint64_t called_ns;		/* first of the last calls, and */
 	unsigned int caller;		/* by which server */
 	bool relay_gone;		/* look for another one */
@@ -158,6 +184,9 @@ struct peer {
 	unsigned int calls;		/* calls to these without success */
 	uint64_t call_ns;		/* the next one */
 	struct hp_pace carried;		/* what was passed on for it */
+	struct ferried *ferried;	/* what is relayed for it, or NULL */
+	struct offer *offer;		/* to relay for us, or NULL */
+	uint64_t via_ns;		/* when members are asked to relay */
 	struct hp_timer timer;		/* the earliest of all of these */
 
 	UT_hash_handle hh;		/* by @slot */
@@ -312,6 +341,8 @@ struct hp_node {
 	struct sample sample;
 	struct learn learn;
 	struct calls calls;
+	struct hp_ferry *ferry;		/* NULL: we relay for nobody */
+	struct offer *offers;		/* of members that do */
 };
 
 /* NULL for purpose as lib/member wants it. */
@@ -392,6 +423,37 @@ void hp_mesh_carry(struct peer *from, const struct hp_path *path,
 		   const struct hp_note *note);
 void hp_mesh_carried(struct peer *via, const struct hp_note *note);
 
+/* ferry.c: what we relay for other members. */
+enum hp_err hp_ferry_init(struct hp_node *n);
+void hp_ferry_free(struct hp_node *n);
+/* @p asks for a channel to somebody. */
+void hp_ferry_wanted(struct peer *p, const struct hp_note *asked);
+/* The direct path to @p is another one, or there is none. */
+void hp_ferry_nominated(struct peer *p);
+/* Ends all that is relayed for @p; that is due when its path stays lost. */
+void hp_ferry_drop(struct peer *p);
+uint64_t hp_ferry_due(const struct peer *p);
+void hp_ferry_tick(struct hp_node *n);
+uint64_t hp_ferry_deadline(const struct hp_node *n);
+
+/* via.c: members that relay for us. */
+/* What is known of @via changed: does it offer to relay, and over which path? */
+void hp_via_update(struct peer *via);
+/* May what comes over @path be relayed by a member? */
+bool hp_via_relays(const struct hp_node *n, const struct hp_path *path);
+/* Asks them for a channel to @p in good time, if it needs one. */
+void hp_via_soon(struct peer *p);
+/* A relay that we have no channel of brought something of @p. */
+void hp_via_heard(struct peer *p);
+void hp_via_tick(struct peer *p);
+/* @via answered. */
+void hp_via_given(struct peer *via, const struct hp_note *note);
+/* The member whose relay @at of @p is; NULL: it is none's. */
+struct peer *hp_via_at(const struct peer *p, unsigned int at);
+/* Forgets what members do for @p; and what @p does, when all is freed. */
+void hp_via_drop(struct peer *p);
+void hp_via_free(struct peer *p);
+
 /* cache.c: @p was reached over @path; it says that it has these addresses. */
 void hp_cache_good(struct peer *p, const struct hp_path *path);
 void hp_cache_told(struct peer *p, const struct hp_candidate *cand,
@@ -455,6 +517,8 @@ void hp_peer_watch(struct peer *p);
 void hp_peer_tick(struct peer *p);
 /* Derives the state, tells the shell of a change, sets the timer. */
 void hp_peer_update(struct peer *p);
+/* The last of these alone. */
+void hp_peer_due(struct peer *p);
 extern const struct hp_wg_ops hp_peer_wg_ops;
 
 /* intro.c */
@@ -523,6 +587,14 @@ void hp_relay_met(struct peer *p, unsigned int server,
 void hp_relay_timed(struct peer *p, unsigned int server, uint64_t rtt_ns);
 /* The relay in use answers nothing: takes another one, if it can. */
 void hp_relay_failed(struct peer *p);
+/* A member gave a channel to @p, which becomes relay @at. */
+void hp_relay_offered(struct peer *p, unsigned int at,
+		      const struct hp_path *path, uint64_t rtt_ns);
+/* Relay @at has another path now, which is there already; or is no more. */
+void hp_relay_moved(struct peer *p, unsigned int at);
+void hp_relay_ended(struct peer *p, unsigned int at);
+/* Who relays, by name; NULL: nobody does. */
+const char *hp_relay_name(const struct peer *p);
 
 /* mtu.c: tells the data path how long packets may be on the path in use. */
 void hp_mtu_update(struct peer *p);

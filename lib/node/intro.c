@@ -145,5 +145,6 @@ void hp_peer_introduced(struct peer *p, const struct hp_record *rec,
 		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
 	hp_notes_begin(p);
 	hp_peer_tell(p);
+	hp_via_soon(p);
 	hp_peer_update(p);
 }

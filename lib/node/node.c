@@ -3,6 +3,7 @@
  * The engine's frame: making and freeing a node, telling datagrams to their
  * owners, what the node publishes about itself, time.
  */
+#include "node/ferry.h"
 #include "node/internal.h"
 
 #include <stdlib.h>
@@ -143,7 +144,8 @@ uint64_t hp_node_patience(const struct hp_node *n)
 void hp_node_record(struct hp_node *n, struct hp_record *rec)
 {
 	memset(rec, 0, sizeof(*rec));
-	rec->caps = (uint16_t)(hp_node_mapping(n) | hp_suite_caps(n));
+	rec->caps = (uint16_t)(hp_node_mapping(n) | hp_suite_caps(n) |
+			       (n->ferry ? HP_RECORD_RELAYS : 0));
 	rec->revoked = hp_judge_revoked_number(n->judge);
 	rec->epoch = n->epoch;
 	rec->seq = n->seq;
@@ -302,6 +304,8 @@ static enum hp_err node_fill(struct hp_node *n,
 	if (!n->judge)
 		return HP_ERR_NOMEM;
 	err = node_wg(n);
+	if (err == HP_OK)
+		err = hp_ferry_init(n);
 	for (unsigned int i = 0; err == HP_OK && i < cfg->n_servers; i++) {
 		err = hp_server_init(n, i, &cfg->servers[i]);
 		n->n_servers += err == HP_OK;
@@ -347,6 +351,7 @@ void hp_node_free(struct hp_node *n)
 	hp_learn_free(n);
 	while (n->peers)
 		hp_peer_free(n->peers);
+	hp_ferry_free(n);
 	for (unsigned int i = 0; i < n->n_servers; i++)
 		hp_meet_free(n->servers[i].client);
 	hp_wg_free(n->wg);
@@ -592,8 +597,10 @@ static void rx_probe(struct hp_node *n, const struct hp_path *from,
 	if (hp_punch_rx(p->punch, from, pkt->data, pkt->len, n->now_ns) ==
 	    HP_OK) {
 		p->proved = true;
-		if (from->channel)
+		if (from->channel) {
 			p->silent = false;
+			hp_via_heard(p);
+		}
 	}
 	hp_peer_update(p);
 }
@@ -651,6 +658,18 @@ static bool from_server(const struct hp_node *n, const struct hp_addr *from)
 	return false;
 }
 
+/* False: it is ours. */
+static bool relay_on(struct hp_node *n, const struct hp_path *from,
+		     const struct hp_pkt *pkt)
+{
+	const struct hp_path *to;
+	enum hp_err err = hp_ferry_pass(n->ferry, from, pkt, n->now_ns, &to);
+
+	if (!err)
+		n->cfg.ops.send(n->cfg.ctx, to, 0, pkt->data, pkt->len);
+	return err != HP_ERR_TYPE;
+}
+
 void hp_node_rx(struct hp_node *n, const struct hp_path *from,
 		struct hp_pkt *pkt, uint64_t now_ns)
 {
@@ -658,6 +677,8 @@ void hp_node_rx(struct hp_node *n, const struct hp_path *from,
 	enum hp_datagram kind = hp_datagram_kind(pkt->data, pkt->len);
 
 	n->now_ns = now_ns;
+	if (relay_on(n, from, pkt))
+		return;
 	if (kind == HP_DGRAM_RELAY) {
 		if (hp_relay_pull(pkt, &path.channel) != HP_OK)
 			return;
@@ -665,7 +686,8 @@ void hp_node_rx(struct hp_node *n, const struct hp_path *from,
 		if (kind == HP_DGRAM_MEET || kind == HP_DGRAM_STUN)
 			return; /* only peers speak through a relay */
 	}
-	if (path.channel && !from_server(n, &path.remote))
+	if (path.channel && !from_server(n, &path.remote) &&
+	    !hp_via_relays(n, &path))
 		return;
 	rx_kind(n, kind, &path, pkt);
 }
@@ -733,6 +755,7 @@ void hp_node_tick(struct hp_node *n, uint64_t now_ns)
 	while ((t = hp_heap_pop(&n->heap, now_ns)))
 		hp_peer_tick(hp_container_of(t, struct peer, timer));
 	hp_calls_tick(n);
+	hp_ferry_tick(n);
 	hp_sample_tick(n);
 	hp_learn_tick(n);
 }
@@ -745,6 +768,7 @@ uint64_t hp_node_deadline(const struct hp_node *n)
 	next = hp_time_min(next, n->sample.next_ns);
 	next = hp_time_min(next, n->learn.next_ns);
 	next = hp_time_min(next, n->calls.next_ns);
+	next = hp_time_min(next, hp_ferry_deadline(n));
 	for (unsigned int i = 0; i < n->n_servers; i++) {
 		next = hp_time_min(next,
 				   hp_meet_deadline(n->servers[i].client));

@@ -142,6 +142,9 @@ struct hp_node_event {
  *             this call. What is sent by a path whose socket is HP_SOCK_STREAM
  *             plus the server's number goes there
  *
+ * @quiet:     returns once no data thread holds a path any more that
+ *             hp_ferry_pass() gave it before; NULL: there is none
+ *
  * Those from open on may be NULL: methods that need more sockets are off then,
  * and servers are spoken to by UDP alone.
  */
@@ -158,6 +161,7 @@ struct hp_node_ops {
 	enum hp_err (*rebind)(void *ctx, uint16_t *port);
 	void (*lans)(void *ctx, const struct hp_node_lan *lan, size_t n);
 	void (*stream)(void *ctx, unsigned int server, bool on);
+	void (*quiet)(void *ctx);
 };
 
 /* A rendezvous server: what the user wrote, and what it resolved to. @over: UDP:
@@ -182,6 +186,8 @@ struct hp_node_server {
  * @exclude:   those whose are not
  * @methods:   enum hp_method, those that may be used; 0: all
  * @mtu:       inner MTU, bytes
+ * @allow_relay: relay between other members
+ * @relay_rate: bytes per second that are relayed at most; 0: no limit
  * @engine:    library for the ciphers
  * @cipher:    which ones may be spoken with other nodes
  * @aes:       this processor has instructions for AES-GCM
@@ -199,6 +205,8 @@ struct hp_node_config {
 	struct hp_ifpatterns exclude;
 	uint32_t methods;
 	uint32_t mtu;
+	bool allow_relay;
+	uint32_t relay_rate;
 	enum hp_aead_engine engine;
 	enum hp_cipher_policy cipher;
 	bool aes;
@@ -362,7 +370,7 @@ struct hp_node_server_info {
  *            was refused while we knew better; HP_OK: nobody did
  * @path:     where packets go now; unset when nowhere
  * @lan:      a direct path within our own subnet
- * @server:   name of the relaying server, when relayed, else NULL
+ * @server:   name of the relaying server or member, when relayed, else NULL
  * @why:      when relayed or not connected: one phrase; else NULL
  * @rtt_ns:   of the path, 0 when unknown
  * @pong_ns:  round trip of the last ping that was answered, 0: none was

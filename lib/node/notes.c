@@ -140,5 +140,11 @@ void hp_notes_rx(struct hp_node *n, const struct hp_path *from,
 	case HP_NOTE_CARRIED:
 		hp_mesh_carried(p, &note);
 		break;
+	case HP_NOTE_RELAY_WANTED:
+		hp_ferry_wanted(p, &note);
+		break;
+	case HP_NOTE_RELAY:
+		hp_via_given(p, &note);
+		break;
 	}
 }

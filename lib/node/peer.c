@@ -85,6 +85,7 @@ struct peer *hp_peer_get(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN])
 	p->watch_ns = HP_NEVER;
 	p->note_ns = HP_NEVER;
 	p->call_ns = HP_NEVER;
+	p->via_ns = HP_NEVER;
 	p->since_ns = n->now_ns;
 	memcpy(p->slot, slot, HP_SLOT_LEN);
 	HASH_ADD(hh, n->peers, slot, HP_SLOT_LEN, p);
@@ -116,6 +117,8 @@ static void keys_drop(struct peer *p)
 
 	if (!p->known)
 		return;
+	hp_ferry_drop(p);
+	hp_via_drop(p);
 	if (p->by_probe.tbl)
 		HASH_DELETE(by_probe, n->probe_tags, p);
 	if (p->by_note.tbl)
@@ -135,6 +138,7 @@ static void keys_drop(struct peer *p)
 	p->relay = (struct hp_path){ 0 };
 	p->doubt = (struct hp_path){ 0 };
 	memset(p->relays, 0, sizeof(p->relays));
+	p->relay_server = 0;
 	p->both = false;
 	p->mtu = 0;
 	p->watch_ns = HP_NEVER;
@@ -146,6 +150,7 @@ void hp_peer_free(struct peer *p)
 	struct hp_node *n = p->node;
 
 	keys_drop(p);
+	hp_via_free(p);
 	hp_half_free(p);
 	hp_heap_set(&n->heap, &p->timer, HP_NEVER);
 	HASH_DEL(n->peers, p);
@@ -240,8 +245,11 @@ static void punch_nominated(void *ctx, const struct hp_path *direct)
 	if (direct && !p->direct_ns)
 		p->direct_ns = n->now_ns;
 	hp_peer_route(p);
-	if (!direct)
+	hp_ferry_nominated(p);
+	if (!direct) {
 		hp_peer_tell(p); /* what changed while it did not matter */
+		hp_via_soon(p);
+	}
 	if (direct && !p->session)
 		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
 }
@@ -630,6 +638,10 @@ void hp_peer_tick(struct peer *p)
 		hp_notes_tick(p);
 	if (p->call_ns <= n->now_ns)
 		hp_call_tick(p);
+	if (p->via_ns <= n->now_ns)
+		hp_via_tick(p);
+	if (hp_ferry_due(p) <= n->now_ns)
+		hp_ferry_drop(p);
 	if (p->retry_ns <= n->now_ns) {
 		p->retry_ns = HP_NEVER;
 		hp_peer_connect(p);
@@ -652,26 +664,38 @@ static enum hp_peer_state derive(const struct peer *p)
 	return p->wanted || p->epoch ? HP_PEER_CONNECTING : HP_PEER_IDLE;
 }
 
-void hp_peer_update(struct peer *p)
+void hp_peer_due(struct peer *p)
 {
 	struct hp_node *n = p->node;
-	enum hp_peer_state state = derive(p);
-	const struct hp_path *path = hp_peer_path(p);
 	uint64_t due = hp_time_min(p->retry_ns, p->note_ns);
 
 	due = hp_time_min(due, p->call_ns);
-	hp_mtu_update(p);
+	due = hp_time_min(due, p->via_ns);
+	due = hp_time_min(due, hp_ferry_due(p));
 	due = p->relay_gone ? n->now_ns :
 			      hp_time_min(due, p->watch_ns);
 	if (p->punch)
 		due = hp_time_min(due, hp_punch_deadline(p->punch));
 	hp_heap_set(&n->heap, &p->timer, due);
-	if (state == p->state && hp_path_eq(path, &p->shown))
+}
+
+void hp_peer_update(struct peer *p)
+{
+	struct hp_node *n = p->node;
+	enum hp_peer_state state = derive(p);
+	const struct hp_path *path = hp_peer_path(p);
+
+	hp_mtu_update(p);
+	hp_peer_due(p);
+	if (state == p->state && hp_path_eq(path, &p->shown)) {
+		hp_via_update(p);
 		return;
+	}
 	if (state != p->state)
 		p->since_ns = n->now_ns;
 	p->state = state;
 	p->shown = *path;
 	if (p->name[0])
 		hp_node_emit(n, HP_NODE_PEER, p, p->cause);
+	hp_via_update(p);
 }

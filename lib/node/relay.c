@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which server relays for a peer, when several introduced it. Each connect
- * leaves to all servers at one moment, so it measures them all:
+ * Who relays for a peer, when several servers introduced it, or members gave a
+ * channel to it (via.c). Each connect leaves to all servers at one moment, so it
+ * measures them all; members tell:
  *
  *	who asks	DELIVERED comes back after the round trip of both legs
  *	who is called	the calls arrive in the order of the ways they took
+ *	by a member	our round trip to it and its own to the peer, added
  *
  * A channel that nobody used ends after 180 s, so that others than the one in
  * use are worth something for a while after an introduction only.
@@ -16,9 +18,22 @@
 #define BURST_NS (2 * HP_S)
 #define GAIN_NS (5 * HP_MS)
 
-static bool fresh(const struct peer *p, unsigned int i)
+/* What is there of relay @i. */
+static struct node_relay *relay_at(struct peer *p, unsigned int i)
 {
-	const struct node_relay *r = &p->relays[i];
+	if (i < HP_SERVERS_MAX)
+		return &p->relays[i];
+	return &p->vias->relay[i - HP_SERVERS_MAX];
+}
+
+static unsigned int count(const struct peer *p)
+{
+	return p->vias ? NODE_RELAYS : HP_SERVERS_MAX;
+}
+
+static bool fresh(struct peer *p, unsigned int i)
+{
+	const struct node_relay *r = relay_at(p, i);
 
 	return hp_path_set(&r->path) &&
 	       hp_time_since(p->node->now_ns, r->met_ns) < FRESH_NS;
@@ -26,18 +41,24 @@ static bool fresh(const struct peer *p, unsigned int i)
 
 static void take(struct peer *p, unsigned int server)
 {
-	p->relay = p->relays[server].path;
+	p->relay = relay_at(p, server)->path;
 	p->relay_server = server;
 }
 
-static void move(struct peer *p, unsigned int server)
+/* Tells everybody which relay there is now. */
+static void show(struct peer *p)
 {
-	take(p, server);
 	p->silent = false;
 	hp_peer_route(p);
 	if (p->punch)
 		hp_punch_set_relay(p->punch, &p->relay, p->node->now_ns);
 	hp_peer_update(p);
+}
+
+static void move(struct peer *p, unsigned int server)
+{
+	take(p, server);
+	show(p);
 }
 
 void hp_relay_met(struct peer *p, unsigned int server,
@@ -49,8 +70,8 @@ void hp_relay_met(struct peer *p, unsigned int server,
 
 	if (!hp_path_set(path))
 		return;
-	p->relays[server].path = *path;
-	p->relays[server].met_ns = now_ns;
+	relay_at(p, server)->path = *path;
+	relay_at(p, server)->met_ns = now_ns;
 	if (!answer && first) {
 		p->called_ns = now_ns;
 		p->caller = server;
@@ -65,10 +86,10 @@ void hp_relay_met(struct peer *p, unsigned int server,
 
 void hp_relay_timed(struct peer *p, unsigned int server, uint64_t rtt_ns)
 {
-	struct node_relay *used = &p->relays[p->relay_server];
+	struct node_relay *used = relay_at(p, p->relay_server);
 	uint64_t gain_ns;
 
-	p->relays[server].rtt_ns = rtt_ns;
+	relay_at(p, server)->rtt_ns = rtt_ns;
 	/* The nearer server is heard of first. */
 	if (!p->epoch || !used->rtt_ns || !fresh(p, server))
 		return;
@@ -78,8 +99,8 @@ void hp_relay_timed(struct peer *p, unsigned int server, uint64_t rtt_ns)
 		return;
 	}
 	/* This is the one in use; was one better that came before? */
-	for (unsigned int i = 0; i < p->node->n_servers; i++) {
-		const struct node_relay *r = &p->relays[i];
+	for (unsigned int i = 0; i < count(p); i++) {
+		const struct node_relay *r = relay_at(p, i);
 
 		if (i != p->relay_server && r->rtt_ns && fresh(p, i) &&
 		    r->rtt_ns + gain_ns <= used->rtt_ns) {
@@ -89,20 +110,81 @@ void hp_relay_timed(struct peer *p, unsigned int server, uint64_t rtt_ns)
 	}
 }
 
+/* The best of those that may still relay; NODE_RELAYS: none does. */
+static unsigned int another(struct peer *p)
+{
+	const struct server *s = p->node->servers;
+	unsigned int best = NODE_RELAYS;
+
+	for (unsigned int i = 0; i < count(p); i++)
+		if (fresh(p, i) &&
+		    (hp_via_at(p, i) || s[i].state == HP_SERVER_REGISTERED) &&
+		    (best == NODE_RELAYS ||
+		     relay_at(p, i)->rtt_ns < relay_at(p, best)->rtt_ns))
+			best = i;
+	return best;
+}
+
+/* A server's channel that fell silent may yet come back to life, for want of
+ * another one; a member's is made anew.
+ */
+static void leave(struct peer *p, unsigned int at)
+{
+	bool via = at >= HP_SERVERS_MAX;
+	unsigned int best;
+
+	*relay_at(p, at) = (struct node_relay){ 0 };
+	if (via)
+		p->vias->by[at - HP_SERVERS_MAX] = NULL;
+	if (p->relay_server != at || !hp_path_set(&p->relay))
+		return;
+	best = another(p);
+	if (best < NODE_RELAYS) {
+		move(p, best);
+	} else if (via) {
+		p->relay = (struct hp_path){ 0 };
+		p->relay_server = 0;
+		show(p);
+	}
+}
+
 void hp_relay_failed(struct peer *p)
 {
-	const struct hp_node *n = p->node;
-	unsigned int best = n->n_servers;
-
 	p->relay_gone = false;
 	if (!p->epoch || !p->silent)
 		return;
-	p->relays[p->relay_server] = (struct node_relay){ 0 };
-	for (unsigned int i = 0; i < n->n_servers; i++)
-		if (fresh(p, i) && n->servers[i].state == HP_SERVER_REGISTERED &&
-		    (best == n->n_servers ||
-		     p->relays[i].rtt_ns < p->relays[best].rtt_ns))
-			best = i;
-	if (best < n->n_servers)
-		move(p, best);
+	leave(p, p->relay_server);
+	hp_via_soon(p);
+}
+
+void hp_relay_ended(struct peer *p, unsigned int at)
+{
+	leave(p, at);
+}
+
+void hp_relay_moved(struct peer *p, unsigned int at)
+{
+	if (p->relay_server == at && hp_path_set(&p->relay))
+		move(p, at);
+}
+
+void hp_relay_offered(struct peer *p, unsigned int at,
+		      const struct hp_path *path, uint64_t rtt_ns)
+{
+	const struct hp_path was = p->relay;
+
+	hp_relay_met(p, at, path, true);
+	if (!hp_path_eq(&p->relay, &was))
+		move(p, at);
+	if (rtt_ns)
+		hp_relay_timed(p, at, rtt_ns);
+}
+
+const char *hp_relay_name(const struct peer *p)
+{
+	const struct peer *via = hp_via_at(p, p->relay_server);
+
+	if (!hp_path_set(&p->relay))
+		return NULL;
+	return via ? via->name : p->node->servers[p->relay_server].name;
 }

@@ -366,6 +366,8 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge,
 		.mtu = 1408,
 		.cipher = x->cipher,
 		.aes = x->aes,
+		.allow_relay = x->allow_relay,
+		.relay_rate = x->relay_rate,
 		.methods = w->methods,
 		.ops = node_ops,
 		.ctx = x,
@@ -438,6 +440,8 @@ struct sim_world_node *sim_world_join(struct sim_world *w, const char *name,
 	x->fixed = site->fixed;
 	x->aes = w->aes;
 	x->cipher = w->cipher;
+	x->allow_relay = w->allow_relay;
+	x->relay_rate = w->relay_rate;
 	x->host = sim_host_new(w->sim, site->nat, site->ip4,
 			       site->nat ? NULL : site->link);
 	if (site->nat && site->link)

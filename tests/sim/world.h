@@ -45,6 +45,8 @@ struct sim_world_node {
 	unsigned int runs;	/* how often it was started */
 	bool aes;		/* its processor has AES; as of its next run */
 	enum hp_cipher_policy cipher;
+	bool allow_relay;	/* as of its next run */
+	uint32_t relay_rate;
 	struct hp_identity id;
 	struct hp_node *node;
 	struct hp_rng_seeded seeded;
@@ -86,6 +88,8 @@ struct sim_world {
 	bool beacons;		/* nodes that join from now on call on their LANs */
 	bool aes;		/* of nodes that join from now on */
 	enum hp_cipher_policy cipher;
+	bool allow_relay;
+	uint32_t relay_rate;
 	uint32_t methods;	/* of runs that begin from now on; 0: all */
 	unsigned int amplified;	/* replies longer than the request */
 };

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "base/datagram.h"
 #include "member/call.h"
 #include "member/note.h"
 #include "member_world.h"
@@ -254,6 +255,72 @@ static void a_call_is_carried_in_a_note_no_longer_than_it_came(void **state)
 	free(w);
 }
 
+/* ---- notes about relaying ---------------------------------------------- */
+
+static void a_channel_is_asked_for_and_given_with_no_more_bytes(void **state)
+{
+	struct world *w = world_make(15);
+	struct hp_note note = { .kind = HP_NOTE_RELAY_WANTED, .ask = 7 }, got;
+	uint8_t buf[HP_NOTE_MAX];
+	struct hp_secret key;
+	size_t asked, len;
+
+	(void)state;
+	memcpy(note.slot, w->bob_slot, HP_SLOT_LEN);
+	asked = carried(w, &key, &note, buf);
+	assert_int_equal(hp_note_open(&key, buf, asked, &got), HP_OK);
+	assert_int_equal(got.kind, HP_NOTE_RELAY_WANTED);
+	assert_int_equal(got.ask, 7);
+	assert_memory_equal(got.slot, w->bob_slot, HP_SLOT_LEN);
+	assert_int_equal(got.channel, 0);
+	note.kind = HP_NOTE_RELAY;
+	note.channel = 0xdeadbeef;
+	note.rtt_us = 12345;
+	len = carried(w, &key, &note, buf);
+	assert_int_equal(len, asked);
+	assert_int_equal(hp_note_open(&key, buf, len, &got), HP_OK);
+	assert_int_equal(got.kind, HP_NOTE_RELAY);
+	assert_int_equal(got.ask, 7);
+	assert_memory_equal(got.slot, w->bob_slot, HP_SLOT_LEN);
+	assert_int_equal(got.channel, 0xdeadbeef);
+	assert_int_equal(got.rtt_us, 12345);
+	free(w);
+}
+
+/* As another implementation could seal it. */
+static enum hp_err open_body(struct world *w, const uint8_t *body, size_t len)
+{
+	const size_t head = HP_WIRE_HEAD + HP_NOTE_TAG_LEN;
+	const struct hp_note any = { .kind = HP_NOTE_CERT_WANTED };
+	uint8_t buf[HP_NOTE_MAX];
+	struct hp_secret pair, key;
+	struct hp_note got;
+
+	(void)carried(w, &pair, &any, buf);
+	hp_derive(&pair, "hptun note v1", NULL, 0, &key);
+	hp_box_seal(&key, &w->rng, buf, head, body, len, buf + head);
+	return hp_note_open(&pair, buf, head + len + HP_BOX_OVERHEAD, &got);
+}
+
+static void a_request_for_a_channel_out_of_form_is_refused(void **state)
+{
+	struct world *w = world_make(16);
+	const size_t len = 1 + 8 + HP_SLOT_LEN + 8;
+	uint8_t body[64] = { HP_NOTE_RELAY_WANTED };
+
+	(void)state;
+	assert_int_equal(open_body(w, body, len), HP_OK);
+	assert_int_equal(open_body(w, body, len - 1), HP_ERR_FORMAT);
+	assert_int_equal(open_body(w, body, len + 1), HP_ERR_FORMAT);
+	body[len - 1] = 1; /* padding that is none */
+	assert_int_equal(open_body(w, body, len), HP_ERR_FORMAT);
+	body[0] = HP_NOTE_RELAY;
+	assert_int_equal(open_body(w, body, len), HP_OK);
+	assert_int_equal(open_body(w, body, len - 1), HP_ERR_FORMAT);
+	assert_int_equal(open_body(w, body, len + 1), HP_ERR_FORMAT);
+	free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +332,10 @@ int main(void)
 		cmocka_unit_test(a_call_with_a_field_out_of_range_is_refused),
 		cmocka_unit_test(
 			a_call_is_carried_in_a_note_no_longer_than_it_came),
+		cmocka_unit_test(
+			a_channel_is_asked_for_and_given_with_no_more_bytes),
+		cmocka_unit_test(
+			a_request_for_a_channel_out_of_form_is_refused),
 	};
 
 	if (hp_crypto_init() != HP_OK)
