@@ -321,6 +321,13 @@ static void without_server(const json_t *c, FILE *out)
 	fputc('\n', out);
 }
 
+void view_nat64(const json_t *doc, const char *label, FILE *out)
+{
+	if (*view_text(doc, "nat64"))
+		fprintf(out, "%sIPv6 only, IPv4 through NAT64 prefix %s\n",
+			label, view_text(doc, "nat64"));
+}
+
 void view_status(const json_t *status, FILE *out)
 {
 	const json_t *servers = json_object_get(status, "rendezvous");
@@ -347,6 +354,7 @@ void view_status(const json_t *status, FILE *out)
 		fputc('\n', out);
 	}
 	without_server(json_object_get(status, "without_server"), out);
+	view_nat64(status, "this host   ", out);
 	mapped(json_object_get(status, "port_mapping"), out);
 	limits(status, out);
 	fputc('\n', out);

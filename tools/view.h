@@ -23,6 +23,8 @@ void view_connected(const json_t *peer, FILE *out);
 void view_peers(const json_t *peers, FILE *out);
 /* All of an answer to "doctor". view_doctor.c */
 void view_doctor(const json_t *doc, FILE *out);
+/* "IPv6 only, IPv4 through ..." behind @label, when @doc tells of a NAT64. */
+void view_nat64(const json_t *doc, const char *label, FILE *out);
 /* All of an answer to "status". */
 void view_status(const json_t *status, FILE *out);
 

@@ -99,6 +99,7 @@ static void half(const char *name, const json_t *h, FILE *out)
 	}
 	fprintf(out, ": hptun %s\n", view_text(h, "version"));
 	nat(h, out);
+	view_nat64(h, "  this host    ", out);
 	for (size_t i = 0; i < json_array_size(cands); i++) {
 		const json_t *c = json_array_get(cands, i);
 

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 
 struct ctl;
@@ -29,6 +30,7 @@ struct hp_stock_peer;
  * @port:       our UDP port
  * @started_ns: when the daemon started
  * @portmap:    how the gateway was asked to open our port; NULL: it is not
+ * @nat64:      prefix behind which IPv4 is; HP_AF_NONE: it is not behind one
  *
  * Strings are borrowed until the next call into the daemon.
  */
@@ -39,6 +41,7 @@ struct ctl_facts {
 	uint16_t port;
 	uint64_t started_ns;
 	const struct hp_portmap_info *portmap;
+	struct hp_prefix nat64;
 };
 
 /**

@@ -74,6 +74,8 @@ json_t *ctl_addr_json(const struct hp_addr *a); /* null: none */
 /* Names of the methods in the set @methods, or of those that are not in it. */
 json_t *ctl_methods_json(uint32_t methods, bool on);
 json_t *ctl_server_json(const struct hp_node_server_info *s);
+/* The prefix of the NAT64 that this host is behind, or null. */
+json_t *ctl_nat64_json(const struct ctl_cfg *cfg);
 json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns);
 
 /* True when packets of the peer flow. */

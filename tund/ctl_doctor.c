@@ -210,7 +210,9 @@ static void say(struct ctl_client *c, const struct hp_case *k,
 	struct hp_finding f[HP_FINDINGS_MAX];
 	size_t n = hp_diagnose(k, f);
 	json_t *peer = k->met ? ctl_peer_json(p, now_ns) : json_object();
+	json_t *here = half_json(k->here);
 
+	json_object_set_new(here, "nat64", ctl_nat64_json(c->cfg));
 	ctl_end(c, json_pack("{s:s, s:s, s:O?, s:O?, s:s, s:s, s:s?, s:o, s:o,"
 			     " s:o, s:o}",
 			     "peer", k->peer,
@@ -222,7 +224,7 @@ static void say(struct ctl_client *c, const struct hp_case *k,
 			     "why", f[0].words,
 			     "remedy", f[0].remedy[0] ? f[0].remedy : NULL,
 			     "findings", findings_json(f, n),
-			     "here", half_json(k->here),
+			     "here", here,
 			     "there", k->there ? half_json(k->there) :
 						 json_null(),
 			     "pairs", pairs_json(k->here, k->there)));

@@ -340,6 +340,17 @@ static json_t *portmap_json(const struct hp_node *n,
 	return o;
 }
 
+json_t *ctl_nat64_json(const struct ctl_cfg *cfg)
+{
+	struct ctl_facts facts = { 0 };
+	char text[HP_PREFIX_TEXT];
+
+	cfg->facts(cfg->ctx, &facts);
+	return facts.nat64.family ?
+		       json_string(hp_prefix_text(&facts.nat64, text)) :
+		       json_null();
+}
+
 json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 {
 	json_t *status = self_json(cfg);
@@ -371,6 +382,7 @@ json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 	json_object_set_new(status, "methods_off",
 			    ctl_methods_json(hp_node_methods(cfg->node),
 					     false));
+	json_object_set_new(status, "nat64", ctl_nat64_json(cfg));
 	json_object_set_new(status, "nat", nat_json(cfg->node));
 	json_object_set_new(status, "guessing",
 			    budget_json(cfg->node, now_ns));

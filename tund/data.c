@@ -532,6 +532,7 @@ static void *run(void *ctx)
 		if (n < 0 && errno != EINTR)
 			break;
 		now_ns = hp_clock_now();
+		hp_udp_batch_nat64(d->batch, ports_nat64(d->cfg.ports));
 		for (i = 0; going && i < n; i++)
 			going = serve(d, &ev[i], now_ns);
 		if (going && (d->tun_ready || d->backlog.n))

@@ -426,6 +426,16 @@ enum hp_err device_set_mark(struct device *d, uint32_t mark)
 	return ports_mark(d->ports, mark);
 }
 
+enum hp_err device_set_nat64(struct device *d, const struct hp_prefix *prefix)
+{
+	return ports_set_nat64(d->ports, prefix);
+}
+
+const struct hp_prefix *device_nat64(const struct device *d)
+{
+	return ports_nat64(d->ports);
+}
+
 enum hp_err device_open_port(struct device *d, uint32_t *sock)
 {
 	return ports_open(d->ports, sock);

@@ -18,6 +18,7 @@ struct hp_loop;
 struct hp_notice;
 struct hp_path;
 struct hp_pkt;
+struct hp_prefix;
 struct hp_wg;
 struct log;
 
@@ -100,6 +101,10 @@ uint32_t device_mark(const struct device *d);
 enum hp_err device_set_port(struct device *d, uint16_t port,
 			    struct hp_fault *f) HP_MUST_CHECK;
 enum hp_err device_set_mark(struct device *d, uint32_t mark) HP_MUST_CHECK;
+/* See ports_set_nat64(). */
+enum hp_err device_set_nat64(struct device *d, const struct hp_prefix *prefix)
+	HP_MUST_CHECK;
+const struct hp_prefix *device_nat64(const struct device *d);
 /* Opens and closes extra ports, by the number that paths carry; results as of
  * ports_open().
  */

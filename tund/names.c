@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/nat64.h"
 #include "base/time.h"
 #include "log.h"
 #include "member/network.h"
@@ -18,6 +19,8 @@ struct names {
 	struct names_cfg cfg;
 	struct hp_resolver *resolver;
 	uint64_t due_ns; /* HP_NEVER: all servers answer */
+	struct hp_prefix nat64;
+	struct hp_addr addr[HP_SERVERS_MAX][2]; /* as looked up */
 };
 
 /* Packets to an address within the tunnel would go around in it for ever. */
@@ -30,21 +33,44 @@ static struct hp_addr outside(const struct names *s, const struct hp_addr *a)
 	       (struct hp_addr){ 0 } : *a;
 }
 
+static bool known(const struct names *s, unsigned int id)
+{
+	return s->addr[id][0].family || s->addr[id][1].family;
+}
+
+static void tell(const struct names *s, unsigned int id, uint64_t now_ns)
+{
+	struct hp_addr a4 = s->addr[id][0];
+	struct hp_addr a6 = hp_nat64_in(&s->nat64, &s->addr[id][1]);
+
+	if (a6.family == HP_AF_4) {
+		a4 = a4.family ? a4 : a6;
+		a6 = (struct hp_addr){ 0 };
+	}
+	a4 = outside(s, &a4);
+	a6 = outside(s, &a6);
+	if (a4.family || a6.family)
+		s->cfg.found(s->cfg.ctx, id, &a4, &a6, now_ns);
+	else
+		log_warn(s->cfg.log, "rendezvous %s: its address is within "
+			 "the tunnel", s->cfg.net->server[id].host);
+}
+
 static void on_resolved(void *ctx, unsigned int id,
 			const struct hp_addr *addr4,
 			const struct hp_addr *addr6, const char *error,
 			uint64_t now_ns)
 {
 	struct names *s = ctx;
-	const char *host = s->cfg.net->server[id].host;
-	struct hp_addr a4 = outside(s, addr4), a6 = outside(s, addr6);
 
-	if (!error && a4.family == HP_AF_NONE && a6.family == HP_AF_NONE)
-		error = "its address is within the tunnel";
-	if (error)
-		log_warn(s->cfg.log, "rendezvous %s: %s", host, error);
-	else
-		s->cfg.found(s->cfg.ctx, id, &a4, &a6, now_ns);
+	if (error) {
+		log_warn(s->cfg.log, "rendezvous %s: %s",
+			 s->cfg.net->server[id].host, error);
+		return;
+	}
+	s->addr[id][0] = *addr4;
+	s->addr[id][1] = *addr6;
+	tell(s, id, now_ns);
 }
 
 static bool silent(const struct names *s, unsigned int id)
@@ -111,6 +137,15 @@ void names_lost(struct names *s, unsigned int id, uint64_t now_ns)
 {
 	hp_resolver_again(s->resolver, id, now_ns);
 	s->due_ns = hp_time_min(s->due_ns, now_ns + SILENT_NS);
+}
+
+void names_nat64(struct names *s, const struct hp_prefix *prefix,
+		 uint64_t now_ns)
+{
+	s->nat64 = *prefix;
+	for (unsigned int i = 0; i < s->cfg.net->n_servers; i++)
+		if (known(s, i))
+			tell(s, i, now_ns);
 }
 
 void names_network_changed(struct names *s, uint64_t now_ns)

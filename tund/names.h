@@ -45,6 +45,11 @@ void names_free(struct names *s);
 
 /* Server @id went silent. */
 void names_lost(struct names *s, unsigned int id, uint64_t now_ns);
+/* IPv4 addresses lie behind a NAT64 with @prefix, or (HP_AF_NONE) do not: what a
+ * DNS64 made of them is the same address. Tells all that is known once more.
+ */
+void names_nat64(struct names *s, const struct hp_prefix *prefix,
+		 uint64_t now_ns);
 /* This host is connected in another way now. */
 void names_network_changed(struct names *s, uint64_t now_ns);
 

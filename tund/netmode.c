@@ -32,6 +32,7 @@
 #include "sys/clock.h"
 #include "sys/cpu.h"
 #include "sys/loop.h"
+#include "sys/nat64.h"
 #include "sys/rng.h"
 #include "sys/store.h"
 #include "sys/store_peers.h"
@@ -330,10 +331,31 @@ static void on_found(void *ctx, unsigned int id, const struct hp_addr *addr4,
 	hp_node_set_server(m->node, id, addr4, addr6, now_ns);
 }
 
+static void on_nat64(void *ctx, const struct hp_prefix *prefix,
+		     uint64_t now_ns)
+{
+	struct netmode *m = ctx;
+	char text[HP_PREFIX_TEXT];
+
+	if (device_set_nat64(m->device, prefix) != HP_OK) {
+		log_warn(m->log, "out of memory: IPv4 is reached as before");
+		return;
+	}
+	if (prefix->family)
+		log_info(m->log, "IPv6 only; IPv4 through NAT64 prefix %s",
+			 hp_prefix_text(prefix, text));
+	else
+		log_info(m->log, "no NAT64 is used any more");
+	names_nat64(m->names, prefix, now_ns);
+	hp_node_network_changed(m->node, now_ns);
+	streams_changed(m->streams, now_ns);
+}
+
 static void on_network_changed(void *ctx, uint64_t now_ns)
 {
 	struct netmode *m = ctx;
 
+	hp_nat64_look(m->nat64, now_ns);
 	names_network_changed(m->names, now_ns);
 	portmap_start(m->portmap, device_port(m->device));
 	streams_changed(m->streams, now_ns);
@@ -365,6 +387,7 @@ static void on_facts(void *ctx, struct ctl_facts *out)
 		.port = device_port(m->device),
 		.started_ns = m->started_ns,
 		.portmap = portmap_info(m->portmap),
+		.nat64 = *device_nat64(m->device),
 	};
 }
 
@@ -608,6 +631,8 @@ static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
 	enum hp_err err = names_new(&names, &m->names);
 
 	if (!err)
+		err = hp_nat64_new(m->loop, on_nat64, m, &m->nat64);
+	if (!err)
 		err = stock_new(&stock, &m->stock);
 	if (err)
 		(void)hp_fault_set(f, err, "", "cannot look names up: %s",
@@ -692,6 +717,7 @@ static void serve(struct netmode *m)
 	hp_node_start(m->node, device_port(m->device), hp_clock_wall_s(),
 		      now_ns);
 	portmap_start(m->portmap, device_port(m->device));
+	hp_nat64_look(m->nat64, now_ns);
 	if (m->cfg->all)
 		hp_node_want_all(m->node, now_ns);
 }
@@ -707,6 +733,7 @@ static void end(struct netmode *m)
 		hp_node_bye(m->node, hp_clock_now());
 	portmap_free(m->portmap);
 	stock_free(m->stock);
+	hp_nat64_free(m->nat64);
 	names_free(m->names);
 	streams_free(m->streams);
 	underlay_free(m->underlay);

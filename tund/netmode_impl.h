@@ -15,6 +15,7 @@ struct beacon;
 struct ctl;
 struct device;
 struct hp_loop;
+struct hp_nat64;
 struct hp_store;
 struct names;
 struct portmap;
@@ -44,6 +45,7 @@ struct netmode {
 	struct beacon *beacon;	/* NULL: none */
 	struct underlay *underlay;
 	struct names *names;
+	struct hp_nat64 *nat64;
 	struct stock *stock;
 	struct portmap *portmap;
 	struct streams *streams;

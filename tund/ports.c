@@ -28,11 +28,17 @@ struct port {
 
 static_assert(PORTS_THREADS_MAX <= HP_UDP_BESIDE_MAX, "sockets of a port");
 
+struct nat64 {
+	struct hp_retired retired;
+	struct hp_prefix prefix;
+};
+
 struct ports {
 	unsigned int threads;
 	int epoll[PORTS_THREADS_MAX];
 	bool joined;
 	uint32_t mark;
+	_Atomic(struct nat64 *) nat64; /* NULL: none yet */
 	struct hp_retired *retired;
 	_Atomic(struct port *) main;
 	_Atomic(struct port *) extra[PORTS_EXTRA_MAX];
@@ -46,6 +52,11 @@ static void release(struct hp_retired *r)
 	for (unsigned int i = 0; i < port->n; i++)
 		hp_udp_close(&port->udp[i]);
 	free(port);
+}
+
+static void release_nat64(struct hp_retired *r)
+{
+	free(hp_container_of(r, struct nat64, retired));
 }
 
 static struct port *get(const _Atomic(struct port *) *slot)
@@ -126,6 +137,7 @@ void ports_free(struct ports *p)
 	for (size_t i = 0; i < PORTS_EXTRA_MAX; i++)
 		replace(p, &p->extra[i], NULL);
 	ports_reclaim(p);
+	free(atomic_load(&p->nat64));
 	while (p->threads)
 		close(p->epoll[--p->threads]);
 	free(p);
@@ -178,6 +190,38 @@ enum hp_err ports_mark(struct ports *p, uint32_t mark)
 	return HP_OK;
 }
 
+/* Data threads read that of the ports, the control thread that of a socket. */
+static void follow_nat64(struct port *port, const struct hp_prefix *prefix)
+{
+	for (unsigned int i = 0; port && i < port->n; i++)
+		port->udp[i].nat64 = *prefix;
+}
+
+enum hp_err ports_set_nat64(struct ports *p, const struct hp_prefix *prefix)
+{
+	struct nat64 *fresh = calloc(1, sizeof(*fresh)), *old;
+
+	if (!fresh)
+		return HP_ERR_NOMEM;
+	fresh->prefix = *prefix;
+	old = atomic_exchange_explicit(&p->nat64, fresh, memory_order_acq_rel);
+	if (old)
+		hp_retire(&p->retired, &old->retired, release_nat64);
+	follow_nat64(get(&p->main), prefix);
+	for (size_t i = 0; i < PORTS_EXTRA_MAX; i++)
+		follow_nat64(get(&p->extra[i]), prefix);
+	return HP_OK;
+}
+
+const struct hp_prefix *ports_nat64(const struct ports *p)
+{
+	static const struct hp_prefix none;
+	const struct nat64 *n = atomic_load_explicit(
+		&((struct ports *)(uintptr_t)p)->nat64, memory_order_acquire);
+
+	return n ? &n->prefix : &none;
+}
+
 uint32_t ports_marked(const struct ports *p)
 {
 	return p->mark;
@@ -222,6 +266,7 @@ static struct port *port_new(const struct ports *p, uint16_t at, unsigned int n,
 					   strerror(errno));
 	}
 	port->n = *err ? 1 : n;
+	follow_nat64(port, ports_nat64(p));
 	if (!*err)
 		return port;
 	release(&port->retired);

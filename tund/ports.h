@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 
 struct hp_udp;
@@ -40,6 +41,14 @@ enum hp_err ports_joined(struct ports *p, bool on) HP_MUST_CHECK;
  */
 enum hp_err ports_mark(struct ports *p, uint32_t mark) HP_MUST_CHECK;
 uint32_t ports_marked(const struct ports *p);
+
+/* For all ports, those of the future too: IPv4 addresses lie behind a NAT64 with
+ * @prefix; HP_AF_NONE, as at first: they do not. HP_ERR_NOMEM: all is as it was.
+ */
+enum hp_err ports_set_nat64(struct ports *p, const struct hp_prefix *prefix)
+	HP_MUST_CHECK;
+/* Any thread; to be copied before the thread's next quiescent point. */
+const struct hp_prefix *ports_nat64(const struct ports *p);
 
 /* Opens the main port in place of the one there is, which stays on error.
  * @port 0: a free one. What hp_udp_open() returns, or HP_ERR_NOMEM.

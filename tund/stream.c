@@ -216,6 +216,7 @@ static void way_open(struct way *w, uint64_t now_ns)
 	struct hp_stream_cfg cfg = {
 		.loop = all->cfg.loop,
 		.mark = device_mark(all->cfg.device),
+		.nat64 = *device_nat64(all->cfg.device),
 		.ops = &ops,
 		.ctx = w,
 	};

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/nat64.h"
 #include "meet/frame.h"
 #include "sys/loop.h"
 #include "sys/tls.h"
@@ -333,8 +334,9 @@ static enum hp_err begin(struct hp_stream *s, struct hp_stream **out)
 enum hp_err hp_stream_connect(const struct hp_stream_cfg *cfg,
 			      const struct hp_addr *to, struct hp_stream **out)
 {
+	const struct hp_addr via = hp_nat64_out(&cfg->nat64, to);
 	struct sockaddr_storage ss;
-	socklen_t len = hp_addr_to_sockaddr(to, &ss);
+	socklen_t len = hp_addr_to_sockaddr(&via, &ss);
 	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			0);
 	struct hp_stream *s;

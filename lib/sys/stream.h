@@ -39,12 +39,14 @@ struct hp_stream_ops {
  * @tls:  NULL: TCP alone
  * @host: for TLS: whom the certificate has to name
  * @mark: fwmark of what is sent, 0: none
+ * @nat64: prefix behind which IPv4 addresses lie; HP_AF_NONE: they do not
  */
 struct hp_stream_cfg {
 	struct hp_loop *loop;
 	const struct hp_tls *tls;
 	const char *host;
 	uint32_t mark;
+	struct hp_prefix nat64;
 	const struct hp_stream_ops *ops;
 	void *ctx;
 };
@@ -55,8 +57,8 @@ struct hp_stream_cfg {
 enum hp_err hp_stream_connect(const struct hp_stream_cfg *cfg,
 			      const struct hp_addr *to, struct hp_stream **out)
 	HP_MUST_CHECK;
-/* A connection that was accepted on @fd, which it takes, also on error. @host
- * and @mark are not looked at.
+/* A connection that was accepted on @fd, which it takes, also on error. @host,
+ * @mark and @nat64 are not looked at.
  */
 enum hp_err hp_stream_accepted(const struct hp_stream_cfg *cfg, int fd,
 			       struct hp_stream **out) HP_MUST_CHECK;

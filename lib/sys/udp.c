@@ -234,7 +234,8 @@ enum hp_err hp_udp_beside(struct hp_udp *u, unsigned int n,
 
 	assert(n < HP_UDP_BESIDE_MAX);
 	for (unsigned int i = 0; i < n; i++)
-		u[i] = (struct hp_udp){ -1, -1, first->port };
+		u[i] = (struct hp_udp){ .fd4 = -1, .fd6 = -1,
+					.port = first->port };
 	for (unsigned int i = 0; ok && i < 2; i++)
 		ok = fd[i] < 0 || !set_int(fd[i], SOL_SOCKET, SO_REUSEPORT, 1);
 	for (unsigned int i = 0; ok && i < n; i++)
@@ -322,40 +323,42 @@ void hp_udp_cmsg(struct msghdr *m, int level, int type, const void *p,
 	m->msg_controllen += CMSG_SPACE(len);
 }
 
-/* Source address of @local; none when it is not of the remote's family. */
-static void add_source(struct msghdr *m, const struct hp_path *path)
+/* Source address @local; none when it is not of the family of @to. */
+static void add_source(struct msghdr *m, const struct hp_addr *local,
+		       const struct hp_addr *to)
 {
 	struct in_pktinfo in = { 0 };
 	struct in6_pktinfo in6 = { 0 };
 
-	if (path->local.family != path->remote.family)
+	if (local->family != to->family)
 		return;
-	if (path->local.family == HP_AF_4) {
-		memcpy(&in.ipi_spec_dst, path->local.ip, 4);
+	if (local->family == HP_AF_4) {
+		memcpy(&in.ipi_spec_dst, local->ip, 4);
 		hp_udp_cmsg(m, IPPROTO_IP, IP_PKTINFO, &in, sizeof(in));
 		return;
 	}
-	memcpy(&in6.ipi6_addr, path->local.ip, 16);
-	in6.ipi6_ifindex = path->remote.scope;
+	memcpy(&in6.ipi6_addr, local->ip, 16);
+	in6.ipi6_ifindex = to->scope;
 	hp_udp_cmsg(m, IPPROTO_IPV6, IPV6_PKTINFO, &in6, sizeof(in6));
 }
 
 void hp_udp_describe(struct msghdr *m, struct hp_udp_slot *s, struct iovec *iov,
-		     const struct hp_path *path, int ttl, const void *buf,
-		     size_t len)
+		     const struct hp_prefix *nat64, const struct hp_path *path,
+		     int ttl, const void *buf, size_t len)
 {
-	bool v4 = path->remote.family == HP_AF_4;
+	const struct hp_addr to = hp_nat64_out(nat64, &path->remote);
+	bool v4 = to.family == HP_AF_4;
 
 	*iov = (struct iovec){ .iov_base = (void *)(uintptr_t)buf,
 			       .iov_len = len };
 	*m = (struct msghdr){
 		.msg_name = &s->name,
-		.msg_namelen = hp_addr_to_sockaddr(&path->remote, &s->name),
+		.msg_namelen = hp_addr_to_sockaddr(&to, &s->name),
 		.msg_iov = iov,
 		.msg_iovlen = 1,
 		.msg_control = &s->control,
 	};
-	add_source(m, path);
+	add_source(m, &path->local, &to);
 	if (ttl)
 		hp_udp_cmsg(m, v4 ? IPPROTO_IP : IPPROTO_IPV6,
 			 v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl, sizeof(ttl));
@@ -370,8 +373,9 @@ bool hp_udp_source_gone(const struct msghdr *m, int err)
 
 static int fd_for(const struct hp_udp *u, const struct hp_path *path)
 {
-	return path->remote.family == HP_AF_4 ? u->fd4 :
-	       path->remote.family == HP_AF_6 ? u->fd6 : -1;
+	if (path->remote.family == HP_AF_NONE)
+		return -1;
+	return hp_udp_by4(&u->nat64, path) ? u->fd4 : u->fd6;
 }
 
 enum hp_err hp_udp_send(const struct hp_udp *u, const struct hp_path *path,
@@ -387,13 +391,13 @@ enum hp_err hp_udp_send(const struct hp_udp *u, const struct hp_path *path,
 		errno = EAFNOSUPPORT;
 		return HP_ERR_IO;
 	}
-	hp_udp_describe(&m, &s, &iov, path, ttl, buf, len);
+	hp_udp_describe(&m, &s, &iov, &u->nat64, path, ttl, buf, len);
 	if (sendmsg(fd, &m, 0) >= 0)
 		return HP_OK;
 	if (hp_path_set(path) && path->local.family != HP_AF_NONE &&
 	    hp_udp_source_gone(&m, errno)) {
 		any.local = (struct hp_addr){ 0 };
-		hp_udp_describe(&m, &s, &iov, &any, ttl, buf, len);
+		hp_udp_describe(&m, &s, &iov, &u->nat64, &any, ttl, buf, len);
 		if (sendmsg(fd, &m, 0) >= 0)
 			return HP_OK;
 	}
@@ -428,6 +432,6 @@ enum hp_err hp_udp_send_whole(const struct hp_udp *u,
 	static const int v6[] = { IPPROTO_IPV6, IPV6_MTU_DISCOVER,
 				  IPV6_PMTUDISC_PROBE, IPV6_PMTUDISC_DONT };
 
-	return send_with(u, path, path->remote.family == HP_AF_4 ? v4 : v6,
+	return send_with(u, path, hp_udp_by4(&u->nat64, path) ? v4 : v6,
 			 buf, len);
 }

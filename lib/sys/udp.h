@@ -24,6 +24,8 @@
  * @fd4:  IPv4, -1 when this host has none; not blocking
  * @fd6:  IPv6 only, -1 when this host has none; not blocking
  * @port: the port of both
+ * @nat64: prefix behind which hp_udp_send() finds IPv4 addresses, HP_AF_NONE:
+ *        it needs none. The owner's to set
  *
  * Sending and receiving is safe from several threads at once; opening and
  * closing is not.
@@ -32,6 +34,7 @@ struct hp_udp {
 	int fd4;
 	int fd6;
 	uint16_t port;
+	struct hp_prefix nat64;
 };
 
 #define HP_UDP_CLOSED ((struct hp_udp){ .fd4 = -1, .fd6 = -1 })
@@ -110,6 +113,12 @@ enum hp_err hp_udp_send_whole(const struct hp_udp *u,
 struct hp_udp_batch;
 struct hp_udp_batch *hp_udp_batch_new(void);
 void hp_udp_batch_free(struct hp_udp_batch *b);
+
+/* IPv4 addresses lie behind a NAT64 with @prefix from now on (copied): what is
+ * added goes to them by IPv6, and what comes from there by IPv6 is from them.
+ * HP_AF_NONE, as at first: by IPv4.
+ */
+void hp_udp_batch_nat64(struct hp_udp_batch *b, const struct hp_prefix *prefix);
 
 /* Joins datagrams from now on, or no more: those of equal length that follow
  * each other to one path, the last of them perhaps shorter, go to the kernel

@@ -73,6 +73,7 @@ struct hp_udp_batch {
 	uint32_t size[HP_BATCH];
 	struct hp_udp_failure failure[HP_UDP_FAILURES];
 	size_t failures;
+	struct hp_prefix nat64;
 };
 
 struct hp_udp_batch *hp_udp_batch_new(void)
@@ -87,6 +88,11 @@ struct hp_udp_batch *hp_udp_batch_new(void)
 void hp_udp_batch_free(struct hp_udp_batch *b)
 {
 	free(b);
+}
+
+void hp_udp_batch_nat64(struct hp_udp_batch *b, const struct hp_prefix *prefix)
+{
+	b->nat64 = *prefix;
 }
 
 void hp_udp_batch_join(struct hp_udp_batch *b, bool on)
@@ -166,7 +172,7 @@ static bool joins(const struct out *o, const struct hp_path *path, size_t len)
 bool hp_udp_batch_add(struct hp_udp_batch *b, const struct hp_path *path,
 		      const struct hp_pkt *pkt)
 {
-	struct out *o = path->remote.family == HP_AF_4 ? &b->out4 : &b->out6;
+	struct out *o = hp_udp_by4(&b->nat64, path) ? &b->out4 : &b->out6;
 	struct lane *l = &o->lane;
 	struct iovec *iov = &l->iov[l->iovs];
 
@@ -183,8 +189,8 @@ bool hp_udp_batch_add(struct hp_udp_batch *b, const struct hp_path *path,
 		o->bytes += pkt->len;
 		return true;
 	}
-	hp_udp_describe(&l->msg[l->n].msg_hdr, &l->slot[l->n], iov, path, 0,
-		 pkt->data, pkt->len);
+	hp_udp_describe(&l->msg[l->n].msg_hdr, &l->slot[l->n], iov, &b->nat64,
+			path, 0, pkt->data, pkt->len);
 	l->slot[l->n].path = path;
 	l->n++;
 	o->full = false;
@@ -421,6 +427,9 @@ size_t hp_udp_batch_recv(struct hp_udp_batch *b, int fd, struct hp_pkt *pkts,
 			.remote = hp_addr_from_sockaddr(m->msg_name),
 			.local = local_of(m),
 		};
+		if (b->nat64.family)
+			from[i].remote = hp_nat64_in(&b->nat64,
+						     &from[i].remote);
 		b->size[i] = size_of(m);
 		if (!(m->msg_flags & MSG_TRUNC))
 			(void)hp_pkt_put(&pkts[i], l->msg[i].msg_len);

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
+#include "base/nat64.h"
 #include "sys/udp.h"
 
 #ifndef UDP_SEGMENT
@@ -29,10 +30,19 @@ struct hp_udp_slot {
 /* Puts a control message behind those that are there. */
 void hp_udp_cmsg(struct msghdr *m, int level, int type, const void *p,
 		 size_t len);
-/* @m for one datagram; what it points to lies in @s and @iov. */
+/* @m for one datagram; what it points to lies in @s and @iov. With @nat64 (its
+ * family not HP_AF_NONE) it is one for the IPv6 socket, be the path's IPv4.
+ */
 void hp_udp_describe(struct msghdr *m, struct hp_udp_slot *s, struct iovec *iov,
-		     const struct hp_path *path, int ttl, const void *buf,
-		     size_t len);
+		     const struct hp_prefix *nat64, const struct hp_path *path,
+		     int ttl, const void *buf, size_t len);
+/* Does @path need the IPv4 socket? */
+static inline bool hp_udp_by4(const struct hp_prefix *nat64,
+			      const struct hp_path *path)
+{
+	return path->remote.family == HP_AF_4 &&
+	       !hp_nat64_takes(nat64, &path->remote);
+}
 /* Sending gave @err: may the source that @m names have left this host? */
 bool hp_udp_source_gone(const struct msghdr *m, int err);
 

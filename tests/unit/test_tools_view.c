@@ -251,6 +251,24 @@ static void status_tells_of_the_port_that_the_gateway_opened(void **state)
 	}
 }
 
+static void status_and_doctor_tell_of_a_nat64(void **state)
+{
+	char *text = words(view_status, "{\"nat64\":\"64:ff9b::/96\"}");
+
+	(void)state;
+	assert_non_null(strstr(text, "\nthis host   IPv6 only, IPv4 through "
+				     "NAT64 prefix 64:ff9b::/96\n"));
+	free(text);
+	text = words(view_status, "{\"nat64\":null}");
+	assert_null(strstr(text, "NAT64"));
+	free(text);
+	text = words(view_doctor, "{\"here\":{\"nat64\":\"2001:db8::/96\"},"
+				  "\"there\":{}}");
+	assert_non_null(strstr(text, "  this host    IPv6 only, IPv4 through "
+				     "NAT64 prefix 2001:db8::/96\n"));
+	free(text);
+}
+
 static void doctor_says_first_what_is_wrong_and_what_to_do(void **state)
 {
 	char *text = words(
@@ -307,6 +325,7 @@ int main(void)
 		cmocka_unit_test(status_tells_limits_only_where_there_are_any),
 		cmocka_unit_test(
 			status_tells_of_the_port_that_the_gateway_opened),
+		cmocka_unit_test(status_and_doctor_tell_of_a_nat64),
 		cmocka_unit_test(
 			doctor_says_first_what_is_wrong_and_what_to_do),
 		cmocka_unit_test(

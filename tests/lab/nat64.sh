@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: ISC
+# Hosts that have IPv6 alone, on a network whose router is a NAT64 (tayga, then
+# the router's own NAT) and whose name server is a DNS64. All else has IPv4
+# alone.
+#
+#   alice --- IPv6 --- [ tayga, nat_a ] --- net --- [ nat_b ] --- bob
+# shellcheck source=tests/lab/members.sh
+. "$TOP/tests/lab/members.sh"
+
+PREFIX=2001:db8:64::/96
+
+# nat64 ROUTER [PREFIX]: makes it one. The addresses between tayga and the NAT
+# are its own affair.
+nat64() {
+	need tayga dnsmasq
+	local conf=$LAB_DIR/$1-tayga.conf
+	lines "tun-device nat64" "ipv4-addr 10.64.0.1" \
+		"prefix ${2:-$PREFIX}" "ipv6-addr 2001:db8:ff::1" \
+		"dynamic-pool 10.64.0.0/24" >"$conf"
+	on "$1" tayga --config "$conf" --mktun
+	lines "link set nat64 up" "route add 10.64.0.0/24 dev nat64" \
+		"route add ${2:-$PREFIX} dev nat64" | ip_in "$1"
+	start "$1" tayga tayga --config "$conf" --nodetach
+	on "$1" nft insert rule inet router forward iifname nat64 accept
+}
+# dns64 ROUTER [RECORD...]: its name server, for the LAN: names and addresses as
+# a DNS64 would give them.
+dns64() {
+	local router=$1 records=() r
+	shift
+	for r in "${@:-ipv4only.arpa,192.0.0.170,2001:db8:64::c000:aa}"; do
+		records+=("--host-record=$r")
+	done
+	start "$router" dns dnsmasq -k -C /dev/null -R -h -u root \
+		--pid-file= "${records[@]}"
+	must 5 listening "$router" 53
+}
+# asks HOST ROUTER: it asks that one for names.
+asks() {
+	echo "nameserver 2001:db8:${SITE[$2]}::1" |
+		on "$1" sh -c 'cat >/etc/resolv.conf'
+}
+
+# alice with IPv6 alone behind nat_a, bob behind a NAT, both set up.
+v6_only() { # KIND-OF-BOBS-NAT
+	lab_up
+	internet
+	router nat_a 11 nat
+	router nat_b 12 "${1:-nat}"
+	host alice
+	host bob
+	FAMILY=6 plug alice nat_a 2
+	plug bob nat_b 2
+	nat64 nat_a
+	asks alice nat_a
+	rendezvous
+}
+prefix_is() { [ "$(ask "$1" .nat64)" = "$2" ]; }
+
+# Through the NAT64 like through any NAT; and much data arrives as it was sent.
+case_v6_only_host_meets_v4_only_peer() {
+	v6_only
+	dns64 nat_a
+	founds alice
+	joins bob
+	meet alice bob
+	path alice bob direct
+	prefix_is alice "$PREFIX" || fail "not the prefix of the NAT64"
+	of alice bob .path.remote | grep -q '^203.0.113.12:'
+	of bob alice .path.remote | grep -q '^203.0.113.11:'
+	both_reach alice bob
+	not_by_the_rendezvous alice bob
+}
+
+# How many bytes, and what they are, survives the way through two translations.
+case_much_data_both_ways() {
+	need socat sha256sum
+	v6_only
+	dns64 nat_a
+	founds alice
+	joins bob
+	meet alice bob
+	path alice bob direct
+	head -c 20000000 /dev/urandom >"$LAB_DIR/sent"
+	carries alice bob
+	carries bob alice
+	on alice ping -q -M do -s $((1408 - 28)) -c 3 -i 0.2 "$(overlay bob)" |
+		grep -q ' 0% packet loss' || fail "long packets do not pass"
+}
+tcp_listens() { on "$1" ss -Hltn "sport = :$2" | grep -q .; }
+carries() { # FROM TO: over TCP; the hashes are compared
+	start "$2" sink socat -u TCP-LISTEN:7000,reuseaddr \
+		OPEN:/run/received,creat,trunc
+	must 5 tcp_listens "$2" 7000
+	on "$1" timeout 60 socat -u - "TCP:$(overlay "$2"):7000" \
+		<"$LAB_DIR/sent"
+	must 20 ended "$(job "$2" sink)"
+	[ "$(on "$2" sha256sum /run/received | cut -d ' ' -f 1)" = \
+		"$(sha256sum <"$LAB_DIR/sent" | cut -d ' ' -f 1)" ] ||
+		fail "what $2 got is not what $1 sent"
+}
