@@ -47,8 +47,9 @@ static const char usage[] =
 	"  -f, --foreground     do not go to the background\n"
 	"  -c, --check          read the configuration, say what is wrong, end\n"
 	"      --no-offload     exchange single packets with the kernel\n"
-	"      --crypto LIB     libipsec-mb, libcrypto or libsodium; without it\n"
-	"                       the fastest one here, or what Crypto = says\n"
+	"      --crypto LIB     libipsec-mb, libcrypto, libsodium, or\n"
+	"                       libipsec-mb+libcrypto; without it the fastest one\n"
+	"                       here, or what Crypto = says\n"
 	"      --config-dir DIR where networks are set up (/etc/hptun)\n"
 	"      --run-dir DIR    for the control socket (/run/hptun)\n"
 	"      --state-dir DIR  for what is learned (/var/lib/hptun)\n"
@@ -107,7 +108,8 @@ static void take_option(struct options *o, int c)
 	case OPT_CRYPTO:
 		if (hp_aead_parse(optarg, &o->engine))
 			bad_usage("--crypto takes libipsec-mb, libcrypto, "
-				  "libsodium or auto");
+				  "libsodium, libipsec-mb+libcrypto or "
+				  "auto");
 		return;
 	case OPT_CONFIG_DIR:
 		o->dirs.config = optarg;

@@ -232,7 +232,8 @@ SETTER(crypto)
 	if (hp_aead_parse(v, &r->store->iface.engine) == HP_OK)
 		return HP_OK;
 	return hp_fault_set(f, HP_ERR_FORMAT,
-			    "write auto, libipsec-mb, libcrypto or libsodium",
+			    "write auto, libipsec-mb, libcrypto, libsodium "
+			    "or libipsec-mb+libcrypto",
 			    "there is no crypto library \"%.40s\"", v);
 }
 

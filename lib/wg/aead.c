@@ -15,6 +15,7 @@ struct hp_aead {
 /* Fastest first, as measured on most machines; tests/bench/aead measures. */
 static const struct hp_aead_vt *const engines[] = {
 #ifdef HP_HAVE_IPSEC_MB
+	&hp_aead_mix,
 	&hp_aead_ipsec_mb,
 #endif
 	&hp_aead_crypto,
@@ -63,6 +64,8 @@ const char *hp_aead_name(enum hp_aead_engine engine)
 	switch (engine) {
 	case HP_AEAD_AUTO:
 		return "auto";
+	case HP_AEAD_MIX:
+		return "libipsec-mb+libcrypto";
 	case HP_AEAD_IPSEC_MB:
 		return "libipsec-mb";
 	case HP_AEAD_CRYPTO:

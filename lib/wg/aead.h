@@ -37,6 +37,7 @@ enum hp_cipher_policy {
 
 enum hp_aead_engine {
 	HP_AEAD_AUTO,		/* the first of the others that works here */
+	HP_AEAD_MIX,		/* of the next two, each where it is faster */
 	HP_AEAD_IPSEC_MB,	/* libipsec-mb; x86-64 only */
 	HP_AEAD_CRYPTO,		/* libcrypto */
 	HP_AEAD_SODIUM,		/* libsodium; always there */
@@ -103,7 +104,7 @@ void hp_aead_free(struct hp_aead *a);
 enum hp_aead_engine hp_aead_engine_of(const struct hp_aead *a);
 /* Does it know @suite on this machine? All know ChaCha20-Poly1305. */
 bool hp_aead_has(const struct hp_aead *a, enum hp_suite suite);
-/* "libipsec-mb", "libcrypto", "libsodium", "auto". */
+/* "libipsec-mb+libcrypto", "libipsec-mb", "libcrypto", "libsodium", "auto". */
 const char *hp_aead_name(enum hp_aead_engine engine);
 /* "ChaCha20-Poly1305", "AES-256-GCM". */
 const char *hp_suite_name(enum hp_suite suite);

@@ -38,6 +38,7 @@ extern const struct hp_aead_vt hp_aead_sodium;
 extern const struct hp_aead_vt hp_aead_crypto;
 #ifdef HP_HAVE_IPSEC_MB
 extern const struct hp_aead_vt hp_aead_ipsec_mb;
+extern const struct hp_aead_vt hp_aead_mix;
 #endif
 
 /* Are @len bytes, a multiple of 8, the same? In a time that does not tell where

@@ -21,11 +21,12 @@
 #include "base/time.h"
 #include "wg/aead.h"
 
-#define LONGEST 2048
+/* Longer than the room that an engine keeps for a packet. */
+#define LONGEST 2176
 #define TAG 16
 
 static const enum hp_aead_engine all_engines[] = {
-	HP_AEAD_IPSEC_MB, HP_AEAD_CRYPTO, HP_AEAD_SODIUM,
+	HP_AEAD_MIX, HP_AEAD_IPSEC_MB, HP_AEAD_CRYPTO, HP_AEAD_SODIUM,
 };
 
 #define ENGINES (sizeof(all_engines) / sizeof(all_engines[0]))
@@ -93,7 +94,7 @@ static void aead_always_has_its_portable_engines(void **state)
 	struct hp_aead *a;
 
 	(void)state;
-	for (size_t i = 1; i < ENGINES; i++) {
+	for (size_t i = 2; i < ENGINES; i++) {
 		a = hp_aead_new(all_engines[i]);
 		assert_non_null(a);
 		assert_int_equal(hp_aead_engine_of(a), all_engines[i]);
@@ -112,7 +113,7 @@ static void aead_always_has_its_portable_engines(void **state)
 	hp_aead_free(a);
 }
 
-/* At every alignment of a cache line, too: 2048 is a multiple of 64. */
+/* At every alignment of a cache line, too: LONGEST is a multiple of 64. */
 static void every_length(struct hp_aead *a, enum hp_suite suite)
 {
 	static uint8_t text[LONGEST], want[LONGEST + TAG];

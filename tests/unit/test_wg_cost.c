@@ -96,7 +96,7 @@ static size_t batch(struct world *w)
 static void packets_arrive_and_take_no_memory(void **state)
 {
 	static const enum hp_aead_engine engines[] = {
-		HP_AEAD_IPSEC_MB, HP_AEAD_CRYPTO, HP_AEAD_SODIUM,
+		HP_AEAD_MIX, HP_AEAD_IPSEC_MB, HP_AEAD_CRYPTO, HP_AEAD_SODIUM,
 	};
 
 	(void)state;
