@@ -328,6 +328,18 @@ void view_nat64(const json_t *doc, const char *label, FILE *out)
 			label, view_text(doc, "nat64"));
 }
 
+static void data_path(const json_t *status, FILE *out)
+{
+	const json_t *threads = json_object_get(status, "threads");
+	long long n = json_integer_value(threads);
+
+	if (*view_text(status, "crypto"))
+		fprintf(out, "ciphers     by %s\n", view_text(status, "crypto"));
+	if (n)
+		fprintf(out, "data        in %lld thread%s\n", n,
+			n == 1 ? "" : "s");
+}
+
 void view_status(const json_t *status, FILE *out)
 {
 	const json_t *servers = json_object_get(status, "rendezvous");
@@ -344,8 +356,7 @@ void view_status(const json_t *status, FILE *out)
 	fprintf(out, "daemon      hptund %s, running for %s\n",
 		view_text(status, "version"),
 		human_age((uint64_t)json_integer_value(up), text));
-	if (*view_text(status, "crypto"))
-		fprintf(out, "ciphers     by %s\n", view_text(status, "crypto"));
+	data_path(status, out);
 	for (size_t i = 0; i < json_array_size(servers); i++) {
 		const json_t *s = json_array_get(servers, i);
 

@@ -28,6 +28,7 @@ struct hp_stock_peer;
  * @prefix:     its IPv4 address with prefix length, "10.9.0.1/24"
  * @mtu:        of the device
  * @port:       our UDP port
+ * @threads:    that move data
  * @started_ns: when the daemon started
  * @portmap:    how the gateway was asked to open our port; NULL: it is not
  * @nat64:      prefix behind which IPv4 is; HP_AF_NONE: it is not behind one
@@ -39,6 +40,7 @@ struct ctl_facts {
 	const char *prefix;
 	uint32_t mtu;
 	uint16_t port;
+	unsigned int threads;
 	uint64_t started_ns;
 	const struct hp_portmap_info *portmap;
 	struct hp_prefix nat64;

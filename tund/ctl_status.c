@@ -244,7 +244,7 @@ static json_t *self_json(const struct ctl_cfg *cfg)
 		json_array_append_new(addrs, ip_json(&a4));
 	if (a6.family != HP_AF_NONE)
 		json_array_append_new(addrs, ip_json(&a6));
-	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:i, s:s, s:s}",
+	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:i, s:i, s:s, s:s}",
 			 "network", cfg->network,
 			 "name", hp_node_identity(cfg->node)->cert.grant.name,
 			 "addresses", addrs,
@@ -252,6 +252,7 @@ static json_t *self_json(const struct ctl_cfg *cfg)
 			 "device", facts.device,
 			 "mtu", (int)facts.mtu,
 			 "port", (int)facts.port,
+			 "threads", (int)facts.threads,
 			 "crypto",
 			 hp_aead_name(hp_wg_engine(hp_node_wg(cfg->node))),
 			 "version", cfg->version);

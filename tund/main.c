@@ -11,9 +11,11 @@
 
 #include "base/crypto.h"
 #include "daemon.h"
+#include "device.h"
 #include "log.h"
 #include "netmode.h"
 #include "plain.h"
+#include "sys/conf.h"
 #include "sys/store.h"
 
 enum { EXIT_USAGE = 2 };
@@ -30,14 +32,15 @@ struct options {
 	bool front;
 	bool check;
 	bool no_offload;
+	uint32_t threads; /* 0: by configuration and processors */
 	enum hp_aead_engine engine;
 };
 
 static const char usage[] =
-	"usage: hptund [-f] [--no-offload] [--crypto LIB] IFNAME\n"
-	"       hptund [-afc] [--network NAME] [--no-offload]\n"
-	"              [--crypto LIB] [--config-dir DIR]\n"
-	"              [--run-dir DIR] [--state-dir DIR]\n"
+	"usage: hptund [-f] [--no-offload] [--threads N] [--crypto LIB] IFNAME\n"
+	"       hptund [-afc] [--network NAME] [--no-offload] [--threads N]\n"
+	"              [--crypto LIB] [--config-dir DIR] [--run-dir DIR]\n"
+	"              [--state-dir DIR]\n"
 	"\n"
 	"With IFNAME: a WireGuard interface in user space, for wg(8) and ip(8).\n"
 	"Without: the tunnel daemon of an hptun network.\n"
@@ -47,6 +50,8 @@ static const char usage[] =
 	"  -f, --foreground     do not go to the background\n"
 	"  -c, --check          read the configuration, say what is wrong, end\n"
 	"      --no-offload     exchange single packets with the kernel\n"
+	"      --threads N      move data in N threads; without it as many as the\n"
+	"                       processors can feed, or what Threads = says\n"
 	"      --crypto LIB     libipsec-mb, libcrypto, libsodium, or\n"
 	"                       libipsec-mb+libcrypto; without it the fastest one\n"
 	"                       here, or what Crypto = says\n"
@@ -61,6 +66,7 @@ enum {
 	OPT_RUN_DIR,
 	OPT_STATE_DIR,
 	OPT_NO_OFFLOAD,
+	OPT_THREADS,
 	OPT_CRYPTO,
 };
 
@@ -70,6 +76,7 @@ static const struct option longs[] = {
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "check", no_argument, NULL, 'c' },
 	{ "no-offload", no_argument, NULL, OPT_NO_OFFLOAD },
+	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "crypto", required_argument, NULL, OPT_CRYPTO },
 	{ "config-dir", required_argument, NULL, OPT_CONFIG_DIR },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
@@ -89,6 +96,8 @@ static _Noreturn void bad_usage(const char *why)
 
 static void take_option(struct options *o, int c)
 {
+	struct hp_fault f;
+
 	switch (c) {
 	case 'n':
 		o->network = optarg;
@@ -104,6 +113,11 @@ static void take_option(struct options *o, int c)
 		return;
 	case OPT_NO_OFFLOAD:
 		o->no_offload = true;
+		return;
+	case OPT_THREADS:
+		if (hp_value_threads(optarg, &o->threads, &f))
+			bad_usage("--threads takes auto, or a number from "
+				  "1 to 16");
 		return;
 	case OPT_CRYPTO:
 		if (hp_aead_parse(optarg, &o->engine))
@@ -187,7 +201,13 @@ static enum hp_err run(const struct options *o, struct log *log,
 		.network = o->network,
 		.all = o->all,
 		.no_offload = o->no_offload,
+		.threads = o->threads,
 		.engine = o->engine,
+	};
+	const struct device_cfg plain = {
+		.name = o->ifname,
+		.offload = !o->no_offload,
+		.threads = o->threads,
 	};
 	struct daemon daemon = DAEMON_FRONT;
 	enum hp_err err = hp_crypto_init();
@@ -204,8 +224,7 @@ static enum hp_err run(const struct options *o, struct log *log,
 			return err;
 	}
 	if (o->ifname)
-		return plain_run(o->ifname, !o->no_offload, o->engine, &daemon,
-				 log, f);
+		return plain_run(&plain, o->engine, &daemon, log, f);
 	return netmode_run(&net, &daemon, log, f);
 }
 

@@ -215,7 +215,7 @@ static void on_beacon(void *ctx, const struct hp_path *from, const uint8_t *buf,
 	hp_node_beacon(m->node, from, buf, len, now_ns);
 }
 
-/* ---- the data thread hands over ------------------------------------------ */
+/* ---- the data threads hand over ------------------------------------------- */
 
 static void on_datagram(void *ctx, const struct hp_path *from,
 			struct hp_pkt *pkt, uint64_t now_ns)
@@ -385,6 +385,7 @@ static void on_facts(void *ctx, struct ctl_facts *out)
 		.prefix = m->prefix,
 		.mtu = m->store->iface.mtu,
 		.port = device_port(m->device),
+		.threads = device_threads(m->device),
 		.started_ns = m->started_ns,
 		.portmap = portmap_info(m->portmap),
 		.nat64 = *device_nat64(m->device),
@@ -500,7 +501,8 @@ static enum hp_err make_device(struct netmode *m, struct hp_fault *f)
 		.name = s->iface.device,
 		.port = s->iface.listen_port,
 		.offload = s->iface.offload && !m->cfg->no_offload,
-		.threads = 1,
+		.threads = m->cfg->threads ? m->cfg->threads :
+					     s->iface.threads,
 	};
 
 	return device_new(m->loop, m->log, &cfg, &m->device, f);

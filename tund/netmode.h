@@ -21,6 +21,7 @@ struct log;
  * @network: its name; NULL: the only one there is (borrowed)
  * @all:     connect to every member at once, not when asked
  * @no_offload: whatever the configuration says
+ * @threads: that move data; 0: as the configuration says
  * @engine:  crypto library; HP_AEAD_AUTO: as the configuration says
  */
 struct netmode_cfg {
@@ -28,6 +29,7 @@ struct netmode_cfg {
 	const char *network;
 	bool all;
 	bool no_offload;
+	unsigned int threads;
 	enum hp_aead_engine engine;
 };
 

@@ -96,6 +96,8 @@ static const char *fixed_changed(const struct hp_store *was,
 		return "ListenPort";
 	if (was->iface.offload != is->iface.offload)
 		return "Offload";
+	if (was->iface.threads != is->iface.threads)
+		return "Threads";
 	if (was->iface.beacon != is->iface.beacon)
 		return "Beacon";
 	if (was->iface.methods != is->iface.methods)

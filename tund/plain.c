@@ -101,7 +101,7 @@ static void wg_tick(void *ctx, uint64_t now_ns)
 	hp_wg_tick(p->wg, now_ns);
 }
 
-/* ---- the data thread hands over ------------------------------------------ */
+/* ---- the data threads hand over ----------------------------------------- */
 
 static void on_datagram(void *ctx, const struct hp_path *from,
 			struct hp_pkt *pkt, uint64_t now_ns)
@@ -257,24 +257,19 @@ static enum hp_err open_links(struct plain *p, struct hp_fault *f)
 	return err;
 }
 
-static enum hp_err begin(struct plain *p, const char *ifname, bool offload,
+static enum hp_err begin(struct plain *p, const struct device_cfg *device,
 			 enum hp_aead_engine engine, struct hp_fault *f)
 {
-	const struct device_cfg device = {
-		.name = ifname,
-		.offload = offload,
-		.threads = 1,
-	};
 	enum hp_err err = open_engine(p, engine, f);
 
 	if (!err)
 		err = open_loop(p, f);
 	if (!err)
-		err = device_new(p->loop, p->log, &device, &p->device, f);
+		err = device_new(p->loop, p->log, device, &p->device, f);
 	if (!err)
 		err = open_links(p, f);
 	if (!err)
-		err = wgsock_new(p->loop, ifname, &sock_ops, p, &p->sock, f);
+		err = wgsock_new(p->loop, device->name, &sock_ops, p, &p->sock, f);
 	if (err)
 		return err;
 	if (sandbox_enter())
@@ -291,12 +286,12 @@ static void end(struct plain *p)
 	hp_loop_free(p->loop);
 }
 
-enum hp_err plain_run(const char *ifname, bool offload,
+enum hp_err plain_run(const struct device_cfg *device,
 		      enum hp_aead_engine engine, struct daemon *daemon,
 		      struct log *log, struct hp_fault *f)
 {
 	struct plain p = { .log = log };
-	enum hp_err err = begin(&p, ifname, offload, engine, f);
+	enum hp_err err = begin(&p, device, engine, f);
 
 	if (!err) {
 		daemon_ready(daemon, log);

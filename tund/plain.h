@@ -6,24 +6,23 @@
 #ifndef TUND_PLAIN_H
 #define TUND_PLAIN_H
 
-#include <stdbool.h>
-
 #include "base/err.h"
 #include "wg/aead.h"
 
 struct daemon;
+struct device_cfg;
 struct log;
 
 /**
  * plain_run() - Make the interface and serve it until told to end
- * @offload: long packets to and from the kernel
- * @engine:  crypto library
+ * @device: the interface and its work
+ * @engine: crypto library
  * @daemon: told once everything serves (borrowed)
  *
  * Return: HP_OK after SIGTERM, SIGINT or the end of the interface; else why it
  *         could not begin, with @f filled.
  */
-enum hp_err plain_run(const char *ifname, bool offload,
+enum hp_err plain_run(const struct device_cfg *device,
 		      enum hp_aead_engine engine, struct daemon *daemon,
 		      struct log *log, struct hp_fault *f) HP_MUST_CHECK;
 

@@ -10,6 +10,7 @@
 
 #include "base/time.h"
 #include "sys/disk.h"
+#include "sys/udp.h"
 
 /* Longest line that is read, with its NUL. */
 #define LINE_MAX_LEN 4096
@@ -397,6 +398,20 @@ enum hp_err hp_value_port(const char *text, uint16_t *out, struct hp_fault *f)
 	if (!err)
 		*out = (uint16_t)v;
 	return err;
+}
+
+enum hp_err hp_value_threads(const char *text, uint32_t *out,
+			     struct hp_fault *f)
+{
+	if (!strcasecmp(text, "auto")) {
+		*out = 0;
+		return HP_OK;
+	}
+	if (!hp_value_u32(text, 1, HP_UDP_BESIDE_MAX, out, NULL))
+		return HP_OK;
+	return hp_fault_set(f, HP_ERR_FORMAT,
+			    "write auto, or a number from 1 to 16",
+			    "\"%.60s\" is no number of threads", text);
 }
 
 enum hp_err hp_value_bool(const char *text, bool *out, struct hp_fault *f)

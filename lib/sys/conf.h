@@ -81,6 +81,9 @@ enum hp_err hp_value_u32(const char *text, uint32_t min, uint32_t max,
 enum hp_err hp_value_port(const char *text, uint16_t *out, struct hp_fault *f)
 	HP_MUST_CHECK;
 /* yes, no, true, false, on, off, 1, 0 */
+/* "auto", which is 0, or 1 to HP_UDP_BESIDE_MAX. */
+enum hp_err hp_value_threads(const char *text, uint32_t *out,
+			     struct hp_fault *f) HP_MUST_CHECK;
 enum hp_err hp_value_bool(const char *text, bool *out, struct hp_fault *f)
 	HP_MUST_CHECK;
 /* "500ms", "30s", "5m", "2h", "7d"; a bare number counts seconds. In ns. */

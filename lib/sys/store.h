@@ -79,6 +79,7 @@ struct hp_iface {
 	uint16_t mtu;
 	bool offload;
 	bool beacon;
+	uint32_t threads; /* that move data; 0: by the processors */
 	uint32_t methods;     /* enum hp_method */
 	enum hp_cipher_policy cipher;
 	enum hp_aead_engine engine;

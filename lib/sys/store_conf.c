@@ -113,6 +113,13 @@ SETTER(offload)
 	return hp_value_bool(v, &r->store->iface.offload, f);
 }
 
+SETTER(threads)
+{
+	struct reading *r = ctx;
+
+	return hp_value_threads(v, &r->store->iface.threads, f);
+}
+
 SETTER(beacon)
 {
 	struct reading *r = ctx;
@@ -376,6 +383,7 @@ static const struct hp_conf_key interface_keys[] = {
 	{ .name = "Device", .set = device },
 	{ .name = "MTU", .set = mtu },
 	{ .name = "Offload", .set = offload },
+	{ .name = "Threads", .set = threads },
 	{ .name = "Beacon", .set = beacon },
 	{ .name = "Interfaces", .set = interfaces, .many = true },
 	{ .name = "Exclude", .set = exclude, .many = true },

@@ -507,6 +507,9 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 		{ "MTU = 1279\n", "conf:8:7:" },
 		{ "Offload = maybe\n", "conf:8:11:" },
 		{ "Beacon = maybe\n", "conf:8:10:" },
+		{ "Threads = 0\n", "conf:8:11:" },
+		{ "Threads = 17\n", "conf:8:11:" },
+		{ "Threads = many\n", "conf:8:11:" },
 		{ "Cipher = aes\n", "conf:8:10:" },
 		{ "Crypto = openssl\n", "conf:8:10:" },
 		{ "Device = a/b\n", "conf:8:10:" },
@@ -542,12 +545,17 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 			fail_msg("%zu: %s", i, f.cause);
 	}
 	conf_put(h, "home", "Offload = no\nBeacon = no\nCipher = AES256GCM\n"
-			    "Crypto = libsodium\n");
+			    "Crypto = libsodium\nThreads = 16\n");
 	assert_int_equal(hp_store_open(&h->dirs, "home", &s, &f), HP_OK);
 	assert_false(s->iface.offload);
 	assert_false(s->iface.beacon);
 	assert_int_equal(s->iface.cipher, HP_CIPHER_AES);
 	assert_int_equal(s->iface.engine, HP_AEAD_SODIUM);
+	assert_int_equal(s->iface.threads, 16);
+	hp_store_close(s);
+	conf_put(h, "home", "Threads = Auto\n");
+	assert_int_equal(hp_store_open(&h->dirs, "home", &s, &f), HP_OK);
+	assert_int_equal(s->iface.threads, 0);
 	hp_store_close(s);
 	conf_put(h, "work", "");
 	assert_int_equal(open_home(h, &f), HP_ERR_FORMAT);
