@@ -57,7 +57,5 @@ void hp_punch_busy(struct hp_punch *p, uint64_t at_ns)
 
 uint32_t hp_punch_size(const struct hp_punch *p)
 {
-	const struct hp_path *path = to_measure(p);
-
-	return path && hp_path_eq(path, &p->measured) ? p->pmtu.size : 0;
+	return p->pmtu.size;
 }

@@ -17,25 +17,29 @@
  * base, ends there, and is verified and repeated in the same way.)
  *
  * First one probe of the longest size is sent: mostly it passes, and that was
- * all. If it is lost, rounds follow. A round is up to eight probes at once, in
- * descending order: the size found last, the one under suspicion, the base if
- * it is in doubt, steps in equal distances between @good and @bad, and at last
- * the shortest, which is the witness. What is answered raises @good. What is
- * not, lowers @bad, but not at once: losses are no proof. It takes
- * MAX_PROBES (3) probes of that size or longer, in rounds whose witness was
- * answered, and twice as many, so at least two rounds, when that size has
- * passed before. A round without any answer says nothing: the next comes after
- * a longer wait.
+ * all. If it is lost, or the path before this one carried less, rounds follow. A round is up to ten probes at once, in
+ * descending order: three of the size under suspicion, the size found last, the
+ * base if it is in doubt, steps in equal distances between @good and what is
+ * suspected, and at last the shortest, which is the witness. What is answered
+ * raises @good. The shortest that is not is the next suspect, no more: losses
+ * are no proof. It takes MAX_PROBES (3) losses of that very size to lower @bad,
+ * so of two rounds, whose witness was answered, and twice as many, so of three,
+ * when it is the one found before. Longer probes do not count: most of them
+ * are lost because they are too long, and say nothing of this one. The steps
+ * below a suspect are taken as if it was guilty, so that waiting for the proof
+ * costs no more than the last round of a search. A round without any answer
+ * says nothing: the next comes after a longer wait.
  *
  * Why rounds, and not one size after the other, as the RFC's example does: a
  * size that does not pass costs a time-out, and all of a round cost one. A
  * search takes well under a second on a path of 30 ms.
  *
  * Black holes. Under traffic a probe of the size found is sent every 1.5 s
- * (the RFC's CONFIRMATION_TIMER). If it is lost, the search begins anew; what
- * was found stays in force until it ends. So a path that carries less is known
- * for it after 1.5 s, one time-out, two rounds, and the search for the new size
- * in two or three more: within 3 s, and 5 s where the round trip takes 250 ms.
+ * (the RFC's CONFIRMATION_TIMER). If it is lost, the search begins anew, though
+ * not for more than was found; that stays in force until the search ends. So a
+ * path that carries less is known for it after 1.5 s, one time-out, two rounds,
+ * and the search for the new size in four more: within 3 s, and 5 s where the
+ * round trip takes 250 ms.
  *
  * PMTU_RAISE_TIMER: 600 s, under traffic too.
  */
@@ -58,12 +62,14 @@ void hp_pmtu_stop(struct hp_pmtu *m)
 	*m = (struct hp_pmtu){ 0 };
 }
 
-/* What was found before stays until something else is. */
-static void restart(struct hp_pmtu *m, uint64_t now_ns)
+/* For what is shorter than @bad. What was found before stays until something
+ * else is.
+ */
+static void restart(struct hp_pmtu *m, uint32_t bad, uint64_t now_ns)
 {
 	m->state = HP_PMTU_BASE_STATE;
 	m->good = 0;
-	m->bad = m->max + 1;
+	m->bad = bad;
 	m->suspect = 0;
 	m->lost = 0;
 	m->settled = false;
@@ -75,23 +81,29 @@ static void restart(struct hp_pmtu *m, uint64_t now_ns)
 void hp_pmtu_start(struct hp_pmtu *m, uint32_t min, uint32_t max,
 		   uint64_t now_ns)
 {
+	uint32_t size = m->size;
+
 	hp_pmtu_stop(m);
 	if (max <= min)
 		return;
 	m->min = min;
 	m->max = max;
-	restart(m, now_ns + START_DELAY);
+	m->size = size;
+	m->begun = size && size < max;
+	restart(m, max + 1, now_ns + START_DELAY);
 }
 
 static void settle(struct hp_pmtu *m, uint64_t now_ns)
 {
+	/* A false alarm does not put off looking for more. */
+	if (m->size != m->good || m->raise_ns <= now_ns)
+		m->raise_ns = m->good < m->max ? now_ns + RAISE : HP_NEVER;
 	m->size = m->good;
 	m->state = m->size < HP_PMTU_BASE && m->size < m->max ?
 			   HP_PMTU_ERROR : HP_PMTU_COMPLETE;
 	m->settled = true;
 	m->n_rungs = 0;
 	m->checked_ns = now_ns;
-	m->raise_ns = m->size < m->max ? now_ns + RAISE : HP_NEVER;
 }
 
 /* ---- a round ------------------------------------------------------------ */
@@ -99,7 +111,7 @@ static void settle(struct hp_pmtu *m, uint64_t now_ns)
 /* Into its place in the descending order, once, if it can teach anything. */
 static void add(struct hp_pmtu *m, uint32_t size)
 {
-	unsigned int at = 0;
+	unsigned int at = 0, n = size == m->suspect ? MAX_PROBES : 1;
 
 	if (size <= m->good || size < m->min || size >= m->bad)
 		return;
@@ -107,14 +119,16 @@ static void add(struct hp_pmtu *m, uint32_t size)
 		at++;
 	if (at < m->n_rungs && m->rung[at].size == size)
 		return;
-	for (unsigned int i = m->n_rungs++; i > at; i--)
-		m->rung[i] = m->rung[i - 1];
-	m->rung[at] = (struct hp_pmtu_rung){ .size = size };
+	for (unsigned int i = m->n_rungs; i > at; i--)
+		m->rung[i - 1 + n] = m->rung[i - 1];
+	m->n_rungs += n;
+	while (n--)
+		m->rung[at + n] = (struct hp_pmtu_rung){ .size = size };
 }
 
 static void fill(struct hp_pmtu *m)
 {
-	uint32_t low = m->good, span;
+	uint32_t low = m->good, top = m->suspect ? m->suspect : m->bad;
 
 	if (!m->begun) {
 		m->begun = true;
@@ -123,11 +137,10 @@ static void fill(struct hp_pmtu *m)
 	}
 	if (low < m->min)
 		low = m->min;
-	if (low < HP_PMTU_BASE && m->bad > HP_PMTU_BASE)
+	if (low < HP_PMTU_BASE && top > HP_PMTU_BASE)
 		low = HP_PMTU_BASE;
-	span = m->bad - low;
 	for (uint32_t i = 1; i <= STEPS; i++)
-		add(m, low + (span - 1) * i / STEPS);
+		add(m, low + (top - 1 - low) * i / STEPS);
 	add(m, HP_PMTU_BASE);
 	add(m, m->size);
 	add(m, m->suspect);
@@ -144,34 +157,28 @@ static uint64_t wait_ns(uint64_t srtt_ns)
 	return wait > WAIT_MAX && srtt_ns < WAIT_MAX ? WAIT_MAX : wait;
 }
 
-/* The longest that was answered is good; what was not, above it, is not soon
- * believed to be bad.
- */
+/* What is lost in a round whose witness was answered. */
 static void learn(struct hp_pmtu *m)
 {
-	unsigned int lost = 0;
+	bool passed = m->checked_ns && m->suspect == m->size;
 	uint32_t least = 0;
 
-	for (unsigned int i = 0; i < m->n_rungs; i++)
-		if (m->rung[i].answered && m->rung[i].size > m->good)
-			m->good = m->rung[i].size;
 	for (unsigned int i = 0; i < m->n_rungs; i++) {
-		if (m->rung[i].size <= m->good)
-			continue;
-		least = m->rung[i].size;
-		if (lost < MAX_PROBES)
-			lost++;
+		const struct hp_pmtu_rung *r = &m->rung[i];
+
+		if (r->size <= m->good)
+			break;
+		least = r->size;
+		m->lost += r->size == m->suspect;
 	}
-	if (m->suspect <= m->good)
-		m->lost = 0;
-	m->suspect = least;
-	m->lost += lost;
-	if (!least ||
-	    m->lost < (least <= m->size ? 2 * MAX_PROBES : MAX_PROBES))
-		return;
-	m->bad = least;
-	m->suspect = 0;
-	m->lost = 0;
+	if (m->lost >= (passed ? 2 * MAX_PROBES : MAX_PROBES)) {
+		m->bad = m->suspect;
+		m->suspect = 0;
+	}
+	if (m->suspect <= m->good) {
+		m->suspect = least < m->bad ? least : 0;
+		m->lost = m->suspect != 0;
+	}
 }
 
 static bool any_answered(const struct hp_pmtu *m)
@@ -184,10 +191,10 @@ static bool any_answered(const struct hp_pmtu *m)
 
 static void end_round(struct hp_pmtu *m, uint64_t wait, uint64_t now_ns)
 {
-	bool first = !m->size && m->n_rungs == 1 && m->rung[0].size == m->max;
+	bool first = m->n_rungs == 1;
 
 	if (m->settled) {
-		restart(m, now_ns);
+		restart(m, m->size + 1, now_ns);
 		m->suspect = m->size;
 		m->lost = 1;
 		return;
@@ -261,7 +268,7 @@ unsigned int hp_pmtu_tick(struct hp_pmtu *m, uint64_t srtt_ns,
 		end_round(m, wait, now_ns);
 	}
 	if (m->settled && raise_due(m, traffic_ns) <= now_ns)
-		restart(m, now_ns);
+		restart(m, m->max + 1, now_ns);
 	if (m->settled) {
 		if (now_ns < verify_due(m, traffic_ns))
 			return 0;

@@ -13,7 +13,7 @@
 /* BASE_PLPMTU, RFC 8899 5.1.2 */
 #define HP_PMTU_BASE 1200
 /* Probes that may be under way at once. */
-#define HP_PMTU_RUNGS 8
+#define HP_PMTU_RUNGS 10
 
 /* RFC 8899, 5.2 */
 enum hp_pmtu_state {
@@ -35,17 +35,18 @@ struct hp_pmtu_rung {
  * struct hp_pmtu - The search on one path; zeroed: disabled
  * @min:     passes, since the path works at all: the shortest probe
  * @max:     nobody needs more
- * @size:    the longest that passes, as found last; 0: not found yet
+ * @size:    the longest that passes, as found last, until then the one of the
+ *           path before this one; 0: not found yet
  * @good:    the longest that passed in this search, 0: none yet
  * @bad:     the shortest known not to pass, @max + 1: none is
- * @suspect: the shortest that was lost, 0: none
- * @lost:    probes of that size or longer which were, while shorter ones passed
+ * @suspect: one that was lost, 0: none is suspected
+ * @lost:    probes of that size which were, while shorter ones passed
  * @settled: the search has ended
  * @begun:   the first probe, which is of @max, has been sent
  * @silent:  rounds in a row in which nothing was answered
  * @rung:    @n_rungs probes under way, longest first
  * @due_ns:  when the round ends, or the next begins
- * @checked_ns: when @size was last seen to pass
+ * @checked_ns: when @size was last seen to pass, 0: not on this path
  * @raise_ns: when to search anew for more
  */
 struct hp_pmtu {
@@ -67,8 +68,9 @@ struct hp_pmtu {
 	uint64_t raise_ns;
 };
 
-/* Begins on a path that carries @min bytes, for one of which nothing is known
- * yet. With @max <= @min there is nothing to measure.
+/* Begins on a path that carries @min bytes. What another one carried before it
+ * stays in force until it is known: mostly our own uplink was the narrow one.
+ * With @max <= @min there is nothing to measure.
  */
 void hp_pmtu_start(struct hp_pmtu *m, uint32_t min, uint32_t max,
 		   uint64_t now_ns);

@@ -196,6 +196,11 @@ struct sim_host *sim_host_new(struct sim *s, struct sim_nat *behind,
 	return h;
 }
 
+void sim_host_link(struct sim_host *h, const struct sim_link *link)
+{
+	h->link = *link;
+}
+
 void sim_host_run(struct sim_host *h, const struct sim_program *p)
 {
 	h->running = p != NULL;
@@ -319,13 +324,23 @@ static bool chance(struct sim *s, unsigned int ppm)
 	return ppm && hp_rng_below(&s->rng, 1000000) < ppm;
 }
 
-/* Adds a crossing of @l to the time under way. */
+static bool fits(const struct sim_link *l, enum hp_family family, size_t len)
+{
+	return !l->mtu || len + (family == HP_AF_6 ? 48 : 28) <= l->mtu;
+}
+
+bool sim_host_fits(const struct sim_host *h, enum hp_family family, size_t len)
+{
+	return fits(&h->link, family, len);
+}
+
+/* Adds a crossing of @l to the time under way. Nobody cuts what is too long:
+ * fragments are what many a firewall drops.
+ */
 static enum sim_fate cross(struct sim *s, const struct flight *f,
 			   const struct sim_link *l, uint64_t *delay_ns)
 {
-	size_t ip_len = f->len + (f->to.family == HP_AF_6 ? 48 : 28);
-
-	if (l->mtu && ip_len > l->mtu)
+	if (!fits(l, (enum hp_family)f->to.family, f->len))
 		return SIM_TOO_LONG;
 	if (chance(s, l->loss_ppm))
 		return SIM_LOST;

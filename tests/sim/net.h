@@ -113,6 +113,7 @@ bool sim_nat_exceeds(struct sim_nat *nat, size_t n);
 /* @behind NULL: on the public net. @ip: IPv4 or IPv6, or NULL. */
 struct sim_host *sim_host_new(struct sim *s, struct sim_nat *behind,
 			      const char *ip, const struct sim_link *link);
+void sim_host_link(struct sim_host *h, const struct sim_link *link);
 void sim_host_run(struct sim_host *h, const struct sim_program *p);
 /* Unplugged: nothing goes out or comes in. */
 void sim_host_down(struct sim_host *h, bool down);
@@ -131,6 +132,8 @@ struct hp_addr sim_host_addr(const struct sim_host *h, uint16_t port);
  */
 bool sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
 	      int ttl, const uint8_t *buf, size_t len);
+/* Does a datagram of @len bytes to that family fit the interface of @h? */
+bool sim_host_fits(const struct sim_host *h, enum hp_family family, size_t len);
 struct sim_nat *sim_host_behind(const struct sim_host *h);
 /* Datagrams that reached @h so far. */
 uint64_t sim_host_received(const struct sim_host *h);

@@ -170,4 +170,22 @@ void place_build(struct place *p, struct sim_world *w, unsigned int i)
 	w->aes = p->port % 4 != 0;
 	w->cipher = p->port % 8 == 1 ? HP_CIPHER_CHACHA : HP_CIPHER_AUTO;
 	p->node = sim_world_join(w, names[i], &site);
+	p->node->tells = p->tells;
+	p->least_mtu = p->link.mtu;
+}
+
+const struct sim_link *place_uplink(const struct place *p)
+{
+	return p->beside ? &p->beside->link : &p->link;
+}
+
+void place_narrow(struct place *p, unsigned int mtu)
+{
+	p->link.mtu = mtu;
+	if (mtu < p->least_mtu)
+		p->least_mtu = mtu;
+	if (p->home_nat)
+		sim_nat_link(p->home_nat, &p->link);
+	else
+		sim_host_link(p->node->host, &p->link);
 }

@@ -34,6 +34,9 @@ enum place_ip { PLACE_IP4, PLACE_IP6, PLACE_BOTH };
  * @beside:  lives in the LAN of this one
  * @carrier: shares the carrier's NAT of this one
  * @subnet:  third byte of the LAN's prefix: may be that of another LAN
+ * @tells:   its interface refuses what is too long, where it is the uplink;
+ *           else that just vanishes
+ * @least_mtu: of its uplink, so far
  */
 struct place {
 	const struct place_kind *kind;
@@ -46,6 +49,8 @@ struct place {
 	struct sim_link link;
 	uint16_t port;
 	bool fixed;
+	bool tells;
+	unsigned int least_mtu;
 	struct place_kind made;	/* what @kind may point to */
 	/* filled in by place_build() */
 	struct sim_nat *home_nat;
@@ -56,5 +61,9 @@ struct place {
 
 /* Makes the NATs and the node, the @i-th one of @w, called "alice" .. */
 void place_build(struct place *p, struct sim_world *w, unsigned int i);
+/* The link of its LAN. */
+const struct sim_link *place_uplink(const struct place *p);
+/* Its uplink carries that much from now on. */
+void place_narrow(struct place *p, unsigned int mtu);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../sim/mtu.h"
 #include "punch/candidates.h"
 
 #define STEP (100 * HP_MS)
@@ -15,6 +16,12 @@
 /* After a suspend, at no loss or a little. */
 #define WAKE_TIME (3 * HP_S)
 #define LITTLE_LOSS 10000	/* ppm */
+/* For finding out what a path carries, at round trips of up to so long; and
+ * where losses have to be told from that.
+ */
+#define MEASURE_TIME (5 * HP_S)
+#define MEASURE_RTT (250 * HP_MS)
+#define MEASURE_LOSSY 4
 #define SETTLE_TIME (100 * HP_S)
 #define SETTLE_LOSSY (150 * HP_S)
 /* A router that remembers a probe that came too early forgets it after 30 s of
@@ -28,12 +35,14 @@ struct run {
 	struct sim_world w;
 	struct scenario sc;
 	struct watch watch;
+	struct mtu_watch mtus;
 	/* Its router was poisoned toward the server, perhaps, which sends to
 	 * the new address at once: how the server sees it says nothing then.
 	 */
 	bool misled[WORLD_NODES];
 	/* As the trace last told them. */
 	enum hp_peer_state told[WORLD_NODES][WORLD_NODES];
+	uint32_t told_mtu[WORLD_NODES][WORLD_NODES];
 };
 
 /* ---- pairs ------------------------------------------------------------- */
@@ -60,17 +69,75 @@ static const char *name(struct run *r, unsigned int i)
 	return sim_world_name(&r->w, node(r, i)->host);
 }
 
+static void tell_state(struct run *r, unsigned int i, unsigned int k)
+{
+	struct hp_node_peer_info info;
+
+	if (hp_node_peer_find(node(r, i)->node, name(r, k), sim_now(r->w.sim),
+			      &info) != HP_OK ||
+	    (r->told[i][k] == info.state && r->told_mtu[i][k] == info.mtu))
+		return;
+	r->told[i][k] = info.state;
+	r->told_mtu[i][k] = info.mtu;
+	watch_say(&r->watch, "---- %s: %s is %s, %u bytes inside", name(r, i),
+		  name(r, k), hp_peer_state_text(info.state), info.mtu);
+}
+
 static void tell_states(struct run *r)
 {
 	for (unsigned int i = 0; i < r->sc.n; i++)
-		for (unsigned int k = 0; k < r->sc.n; k++) {
-			enum hp_peer_state s = state_of(r, i, k);
+		for (unsigned int k = 0; k < r->sc.n; k++)
+			if (i != k)
+				tell_state(r, i, k);
+}
 
-			if (i == k || r->told[i][k] == s)
-				continue;
-			r->told[i][k] = s;
-			watch_say(&r->watch, "---- %s: %s is %s", name(r, i),
-				  name(r, k), hp_peer_state_text(s));
+/* Mostly short packets, and some as long as may be. */
+static void say(struct run *r, unsigned int i, unsigned int k)
+{
+	unsigned int len = hp_rng_below(sim_rng(r->w.sim), 700);
+
+	if (len < 600)
+		sim_world_packet_of(node(r, i), node(r, k),
+				    WORLD_INNER_MIN + len);
+	else
+		sim_world_packet_full(node(r, i), node(r, k));
+}
+
+static bool loses_little(const struct run *r)
+{
+	for (unsigned int i = 0; i < r->sc.n; i++)
+		if (r->sc.places[i].link.loss_ppm > LITTLE_LOSS)
+			return false;
+	return !r->sc.stranger;
+}
+
+static uint64_t measure_limit(const struct run *r, unsigned int i,
+			      unsigned int k)
+{
+	uint64_t rtt_ns = 2 * (place_uplink(&r->sc.places[i])->delay_ns +
+			       place_uplink(&r->sc.places[k])->delay_ns);
+	uint64_t ns = MEASURE_TIME;
+
+	if (rtt_ns > MEASURE_RTT)
+		ns = ns / MEASURE_RTT * rtt_ns;
+	return r->sc.lossy || r->sc.stranger ? MEASURE_LOSSY * ns : ns;
+}
+
+/* Whoever is heard knows what his path carries, or has not been for long. */
+static void look_at_mtus(struct run *r)
+{
+	for (unsigned int i = 0; i < r->sc.n; i++)
+		for (unsigned int k = 0; k < r->sc.n; k++) {
+			uint64_t ns = i == k || r->sc.heavy ? 0 :
+				mtu_wrong_ns(&r->mtus, &r->sc.places[i], i,
+					     &r->sc.places[k], k, r->sc.lossy,
+					     sim_now(r->w.sim));
+
+			if (ns > measure_limit(r, i, k))
+				watch_blame(&r->watch, "%s has not known for "
+					    "%.1f s how much passes to %s",
+					    name(r, i), (double)ns / 1e9,
+					    name(r, k));
 		}
 }
 
@@ -80,11 +147,9 @@ static void talk(struct run *r)
 	for (unsigned int i = 0; i < r->sc.n; i++)
 		for (unsigned int k = 0; k < r->sc.n; k++)
 			if (i != k)
-				sim_world_packet_of(
-					node(r, i), node(r, k),
-					WORLD_INNER_MIN +
-					hp_rng_below(sim_rng(r->w.sim), 600));
+				say(r, i, k);
 	sim_world_run(&r->w, STEP);
+	look_at_mtus(r);
 	if (r->watch.trace)
 		tell_states(r);
 }
@@ -116,6 +181,14 @@ static bool is_settled(struct run *r, unsigned int i, unsigned int k,
 	if (r->sc.heavy)
 		return true;
 	return s == HP_PEER_DIRECT || theory(r, i, k) != ORACLE_CERTAIN;
+}
+
+/* The longest packets that @k may send to @i get there. */
+static bool is_open(struct run *r, unsigned int i, unsigned int k,
+		    uint64_t since_ns)
+{
+	return r->sc.heavy ||
+	       node(r, i)->from[node(r, k) - r->w.nodes].full_ns > since_ns;
 }
 
 /* Talks until @test holds for all; blames the first pair for which it does not
@@ -169,18 +242,11 @@ static uint64_t settle_limit(const struct run *r)
 	return lossy ? SETTLE_LOSSY : SETTLE_TIME;
 }
 
-static bool loses_little(const struct run *r)
-{
-	for (unsigned int i = 0; i < r->sc.n; i++)
-		if (r->sc.places[i].link.loss_ppm > LITTLE_LOSS)
-			return false;
-	return !r->sc.stranger;
-}
-
 static bool settle(struct run *r, uint64_t connect_ns, const char *what)
 {
 	return talk_until(r, is_connected, connect_ns, what) &&
-	       talk_until(r, is_settled, settle_limit(r), what);
+	       talk_until(r, is_settled, settle_limit(r), what) &&
+	       talk_until(r, is_open, CONNECT_LOSSY, what);
 }
 
 static bool settle_after(struct run *r, enum scenario_event e)
@@ -242,7 +308,8 @@ static struct sim_nat *top_nat(const struct place *p)
 }
 
 /* What one of them does not hear must not be the path: a try ends after a
- * second of silence, so that a quarter of the time is far too long.
+ * second of silence, so that a third of the time is far too long. (It takes a
+ * quarter where the only server has just come back, and datagrams get lost.)
  */
 static void play_one_way(struct run *r, const struct scenario_step *e)
 {
@@ -259,7 +326,7 @@ static void play_one_way(struct run *r, const struct scenario_step *e)
 		direct += state_of(r, i, k) == HP_PEER_DIRECT ||
 			  state_of(r, k, i) == HP_PEER_DIRECT;
 	}
-	if (4 * direct > steps)
+	if (3 * direct > steps)
 		watch_blame(&r->watch, "%s is deaf to %s, and they were direct "
 			    "in %u of %u steps", name(r, i), name(r, k), direct,
 			    steps);
@@ -313,6 +380,9 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 		break;
 	case EVENT_ONE_WAY:
 		play_one_way(r, e);
+		break;
+	case EVENT_MTU:
+		place_narrow(p, e->mtu);
 		break;
 	case EVENT_KINDS:
 		break;
@@ -384,7 +454,9 @@ void run_seed(uint64_t seed, FILE *trace, struct run_result *out)
 	static struct run r;
 
 	memset(r.misled, 0, sizeof(r.misled));
+	memset(&r.mtus, 0, sizeof(r.mtus));
 	memset(r.told, 0, sizeof(r.told));
+	memset(r.told_mtu, 0, sizeof(r.told_mtu));
 	scenario_draw(&r.sc, seed);
 	build(&r, seed, trace);
 	if (trace)

@@ -8,15 +8,28 @@ static bool one_in(const struct hp_rng *r, uint32_t n)
 	return !hp_rng_below(r, n);
 }
 
+/* Of the uplink of the @i-th. IPv6 has no link that carries less than 1280
+ * bytes.
+ */
+static unsigned int mtu_draw(const struct scenario *s, unsigned int i,
+			     const struct hp_rng *r)
+{
+	static const unsigned int mtus[] = { 1500, 1500, 1492, 1420, 1300, 1280,
+					     1124 };
+	bool ip6 = false;
+
+	for (unsigned int k = 0; k < s->n; k++)
+		if (k == i || s->places[k].beside == &s->places[i])
+			ip6 |= s->places[k].ip != PLACE_IP4;
+	return mtus[hp_rng_below(r, ip6 ? 6 : 7)];
+}
+
 /* 1 ms to 128 ms one way, each octave as likely as the next. */
 static void link_draw(struct sim_link *l, const struct hp_rng *r,
 		      const struct scenario *s)
 {
-	static const unsigned int mtus[] = { 1500, 1500, 1492, 1400, 1280 };
-
 	l->delay_ns = HP_MS << hp_rng_below(r, 7);
 	l->delay_ns += hp_rng_u64(r) % l->delay_ns;
-	l->mtu = mtus[hp_rng_below(r, 5)];
 	if (!s->lossy)
 		return;
 	l->jitter_ns = one_in(r, 2) ? l->delay_ns / 4 : 0;
@@ -54,6 +67,7 @@ static void place_draw(struct scenario *s, unsigned int i,
 	p->port = (uint16_t)(20000 + 1000 * i + hp_rng_below(r, 1000));
 	p->fixed = one_in(r, 2);
 	link_draw(&p->link, r, s);
+	p->tells = one_in(r, 2);
 	if (!other || other->beside)
 		return;
 	if (other->kind->home && one_in(r, 8)) {
@@ -87,6 +101,12 @@ static void step_draw(struct scenario *s, struct scenario_step *e,
 	case EVENT_ONE_WAY:
 		e->for_ns = 20 * HP_S;
 		break;
+	case EVENT_MTU:
+		if (s->places[e->node].beside)
+			e->node = (unsigned int)(s->places[e->node].beside -
+						 s->places);
+		e->mtu = mtu_draw(s, e->node, r);
+		break;
 	case EVENT_FLUSH:
 	case EVENT_RENUMBER:
 	case EVENT_RESTART:
@@ -112,6 +132,8 @@ void scenario_draw(struct scenario *s, uint64_t seed)
 	s->stagger_ns = one_in(&r, 2) ? hp_rng_below(&r, 3000) * HP_MS : 0;
 	for (unsigned int i = 0; i < s->n; i++)
 		place_draw(s, i, &r);
+	for (unsigned int i = 0; i < s->n; i++)
+		s->places[i].link.mtu = mtu_draw(s, i, &r);
 	s->n_steps = hp_rng_below(&r, SCENARIO_EVENTS + 1);
 	for (unsigned int i = 0; i < s->n_steps; i++)
 		step_draw(s, &s->steps[i], &r);
@@ -136,6 +158,8 @@ const char *scenario_event_text(enum scenario_event e)
 		return "host is suspended";
 	case EVENT_ONE_WAY:
 		return "host is deaf to the next";
+	case EVENT_MTU:
+		return "another MTU";
 	case EVENT_KINDS:
 		break;
 	}
@@ -151,7 +175,7 @@ void scenario_print(const struct scenario *s, FILE *out)
 
 		fprintf(out, "  %c: %s%s%s%s, %s, %sport %u, lifetime %u s, "
 			"%.1f ms, jitter %.1f ms, loss %.1f %%, twice %.1f %%, "
-			"MTU %u", 'a' + (int)i, p->kind->name,
+			"MTU %u%s", 'a' + (int)i, p->kind->name,
 			p->kind == &p->made && p->made.carrier ?
 			", home router" : "", p->hairpin ? ", hairpin" : "",
 			p->subnet == 1 ? ", 192.168.1" : "", ips[p->ip],
@@ -159,7 +183,8 @@ void scenario_print(const struct scenario *s, FILE *out)
 			(double)p->link.delay_ns / 1e6,
 			(double)p->link.jitter_ns / 1e6,
 			(double)p->link.loss_ppm / 1e4,
-			(double)p->link.dup_ppm / 1e4, p->link.mtu);
+			(double)p->link.dup_ppm / 1e4, p->link.mtu,
+			p->tells ? " (tells)" : "");
 		if (p->beside)
 			fprintf(out, ", in the LAN of %c",
 				'a' + (int)(p->beside - s->places));
@@ -172,8 +197,8 @@ void scenario_print(const struct scenario *s, FILE *out)
 		s->stranger ? ", a stranger repeats datagrams" : "",
 		s->both_ask ? ", both ask" : "");
 	for (unsigned int i = 0; i < s->n_steps; i++)
-		fprintf(out, "  then: %s (%c, %.1f s)\n",
+		fprintf(out, "  then: %s (%c, %.1f s, %u bytes)\n",
 			scenario_event_text(s->steps[i].event),
 			'a' + (int)s->steps[i].node,
-			(double)s->steps[i].for_ns / 1e9);
+			(double)s->steps[i].for_ns / 1e9, s->steps[i].mtu);
 }

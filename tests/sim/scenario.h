@@ -18,6 +18,7 @@ enum scenario_event {
 	EVENT_IDLE,	/* nobody says a word for long */
 	EVENT_SLEEP,	/* a host is suspended for ten minutes */
 	EVENT_ONE_WAY,	/* it hears nothing of another, directly */
+	EVENT_MTU,	/* an uplink carries less, or more */
 	EVENT_KINDS,
 };
 
@@ -25,6 +26,7 @@ struct scenario_step {
 	enum scenario_event event;
 	unsigned int node;	/* whose, where it is one's */
 	uint64_t for_ns;
+	unsigned int mtu;
 };
 
 struct scenario {

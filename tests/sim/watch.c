@@ -11,6 +11,7 @@
 #include "base/datagram.h"
 #include "meet/registry.h"
 #include "meet/wire.h"
+#include "punch/probe.h"
 #include "punch/punch.h"
 
 static double ms(const struct watch *v)
@@ -216,7 +217,8 @@ static void look(struct watch *v, const struct sim_sight *s, unsigned int node)
 		look_at_data(v, s, v->world->nodes[node].runs, buf, len);
 		break;
 	case HP_DGRAM_PROBE:
-		look_at_rate(v, node);
+		if (len == HP_PROBE_MIN)
+			look_at_rate(v, node);
 		break;
 	case HP_DGRAM_NONE:
 	case HP_DGRAM_RELAY:

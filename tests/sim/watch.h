@@ -36,7 +36,7 @@ struct watch_session {
  * @trace:    gets a line for each datagram; NULL: none
  * @stranger: sends one in @copy_one_in datagrams again, to the same place;
  *            NULL: nobody does
- * @probes:   sent by each node
+ * @probes:   sent by each node, but for those that measure the MTU
  * @recent:   when the last ones were sent
  * @most:     that a node sent within one second
  */

@@ -16,7 +16,6 @@
 #include "punch/candidates.h"
 
 #define INNER_LEN 60
-#define INNER_MAX 1408
 #define WALL_S 1800000000u
 
 /* ---- the servers ------------------------------------------------------ */
@@ -200,6 +199,22 @@ static void node_out(void *ctx, const struct hp_path *path, int ttl,
 				    sim_now(x->world->sim));
 }
 
+/* A router's word that it was too long changes nothing, as the kernel has it for
+ * probes; our own interface's does.
+ */
+static void node_out_whole(void *ctx, const struct hp_path *path,
+			   const uint8_t *buf, size_t len)
+{
+	struct sim_world_node *x = ctx;
+
+	if (x->tells && !sim_host_fits(x->host,
+				       (enum hp_family)path->remote.family, len))
+		hp_node_send_failed(x->node, path, EMSGSIZE,
+				    sim_now(x->world->sim));
+	else
+		node_out(ctx, path, 0, buf, len);
+}
+
 static const uint8_t *overlay_of(const struct sim_world_node *x)
 {
 	return x->id.cert.grant.overlay.ip;
@@ -240,6 +255,8 @@ static void node_deliver(void *ctx, const char *peer, struct hp_pkt *inner)
 	s->last_ns = sim_now(x->world->sim);
 	if (s->delivered == 1)
 		s->first_ns = s->last_ns;
+	if (inner->len == s->full)
+		s->full_ns = s->last_ns;
 	x->delivered++;
 }
 
@@ -274,6 +291,7 @@ static void node_lans(void *ctx, const struct hp_node_lan *lan, size_t n)
 
 static const struct hp_node_ops node_ops = {
 	.send = node_out,
+	.send_whole = node_out_whole,
 	.deliver = node_deliver,
 	.event = node_saw,
 	.timestamp = node_stamp,
@@ -363,7 +381,7 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge,
 		.judge = judge,
 		.root = x == w->nodes ? &w->root : NULL,
 		.n_servers = w->n_servers,
-		.mtu = 1408,
+		.mtu = WORLD_MTU,
 		.cipher = x->cipher,
 		.aes = x->aes,
 		.allow_relay = x->allow_relay,
@@ -542,13 +560,13 @@ const char *sim_world_name(const struct sim_world *w, const struct sim_host *h)
 void sim_world_packet_of(struct sim_world_node *a, struct sim_world_node *b,
 			 size_t len)
 {
-	uint8_t buf[HP_HEADROOM + INNER_MAX + HP_TAILROOM] = { 0 };
+	uint8_t buf[HP_HEADROOM + WORLD_MTU + HP_TAILROOM] = { 0 };
 	struct hp_pkt pkt = hp_pkt_of(buf, sizeof(buf), HP_HEADROOM, len);
 	struct sim_stream *s = &b->from[a - a->world->nodes];
 	uint32_t number = s->sent++;
 	uint8_t *ip = pkt.data;
 
-	assert(len >= WORLD_INNER_MIN && len <= INNER_MAX);
+	assert(len >= WORLD_INNER_MIN && len <= WORLD_MTU);
 	assert(number < WORLD_PACKETS);
 	for (size_t i = 24; i < len; i++)
 		ip[i] = (uint8_t)(i + number);
@@ -566,6 +584,18 @@ void sim_world_packet_of(struct sim_world_node *a, struct sim_world_node *b,
 void sim_world_packet(struct sim_world_node *a, struct sim_world_node *b)
 {
 	sim_world_packet_of(a, b, INNER_LEN);
+}
+
+void sim_world_packet_full(struct sim_world_node *a, struct sim_world_node *b)
+{
+	struct sim_stream *s = &b->from[a - a->world->nodes];
+	struct hp_node_peer_info info;
+
+	s->full = WORLD_MTU;
+	if (hp_node_peer_find(a->node, b->id.cert.grant.name,
+			      sim_now(a->world->sim), &info) == HP_OK)
+		s->full = info.mtu;
+	sim_world_packet_of(a, b, s->full);
 }
 
 enum hp_peer_state sim_world_state(const struct sim_world_node *x, const char *peer)

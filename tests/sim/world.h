@@ -20,6 +20,8 @@
 /* Inner packets from one node to another that are told apart. */
 #define WORLD_PACKETS 16384
 #define WORLD_INNER_MIN 28
+/* Of the TUN devices that the nodes would have. */
+#define WORLD_MTU 1408
 
 struct sim_world;
 
@@ -29,6 +31,8 @@ struct sim_stream {
 	uint32_t delivered;
 	uint64_t first_ns;	/* when the first one was delivered, */
 	uint64_t last_ns;	/* and the last */
+	size_t full;		/* the longest that the path carries, as told */
+	uint64_t full_ns;	/* when one of that length was delivered */
 	uint8_t seen[WORLD_PACKETS / 8];
 };
 
@@ -38,6 +42,7 @@ struct sim_world_node {
 	struct sim_host *host;
 	uint16_t port;		/* of the main socket */
 	bool fixed;		/* the user chose it: it never changes */
+	bool tells;		/* its interface refuses what is too long */
 	uint16_t extra[WORLD_SOCKS]; /* ports of socket 1 .., 0: closed */
 	unsigned int n_extra;
 	unsigned int most_extra; /* ever open at once */
@@ -156,6 +161,8 @@ void sim_world_tell_interfaces(struct sim_world_node *x);
 void sim_world_packet(struct sim_world_node *a, struct sim_world_node *b);
 void sim_world_packet_of(struct sim_world_node *a, struct sim_world_node *b,
 			 size_t len);
+/* One as long as the path carries, as @a has found. */
+void sim_world_packet_full(struct sim_world_node *a, struct sim_world_node *b);
 enum hp_peer_state sim_world_state(const struct sim_world_node *x, const char *peer);
 /* Lets time pass for @ns. */
 void sim_world_run(struct sim_world *w, uint64_t ns);
