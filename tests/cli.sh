@@ -394,6 +394,8 @@ expect 2 doctor --timeout soon bob
 expect 0 doctor --help
 out "--timeout"
 hptun=${hptun%/*}/hptun
+expect 3 down --peer bob
+err "is not running"
 
 # A daemon that runs is not pulled the ground from under
 on bob
@@ -432,6 +434,11 @@ expect 1 leave --yes
 err "root key"
 expect 0 leave --yes --root
 out "has left the network home"
+
+expect 2 down --peer 9bob
+expect 2 down --peer
+expect 0 down --help
+out "--peer NAME"
 
 expect 2 invte
 err "did you mean invite?"

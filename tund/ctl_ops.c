@@ -76,6 +76,28 @@ static void op_reload(struct ctl_client *c, const json_t *req,
 	ctl_fail(c, "config", &f);
 }
 
+static void op_down(struct ctl_client *c, const json_t *req, uint64_t now_ns)
+{
+	const char *text = json_string_value(json_object_get(req, "peer"));
+	struct hp_fault f = { 0 };
+	char name[HP_NAME_TEXT];
+	enum hp_err err = hp_name_parse(text ? text : "", name, &f);
+
+	if (!err && c->cfg->stock(c->cfg->ctx, NULL, name))
+		err = hp_fault_set(&f, HP_ERR_STATE, "",
+				   "%s is a stock WireGuard peer, which "
+				   "connects by itself", name);
+	else if (!err && hp_node_part(c->cfg->node, name, now_ns))
+		err = hp_fault_set(&f, HP_ERR_UNKNOWN,
+				   "hptunctl peers lists those that there are",
+				   "no peer %s was met or asked for", name);
+	if (err)
+		ctl_fail(c, err == HP_ERR_UNKNOWN ? "unknown" : "request",
+			 &f);
+	else
+		ctl_end(c, json_object());
+}
+
 static void op_stop(struct ctl_client *c, const json_t *req, uint64_t now_ns)
 {
 	(void)req;
@@ -90,6 +112,7 @@ const struct ctl_op ctl_ops[] = {
 	{ "ping", ctl_ping },
 	{ "doctor", ctl_doctor },
 	{ "up", ctl_up },
+	{ "down", op_down },
 	{ "watch", ctl_watch },
 	{ "reload", op_reload },
 	{ "stop", op_stop },

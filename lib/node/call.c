@@ -246,7 +246,7 @@ static void on_ask(struct hp_node *n, const struct caller *from,
 	const struct peer *p = hp_peer_find(n, call->from);
 	uint8_t buf[HP_CALL_LEN];
 
-	if (p && (p->cause != HP_OK ||
+	if (p && (p->cause != HP_OK || p->parted ||
 		  (p->epoch == rec->epoch && p->session &&
 		   hp_path_set(&p->direct))))
 		return;
@@ -278,7 +278,7 @@ static void on_answer(struct hp_node *n, const struct caller *from,
 
 	if (n->want_all && !p)
 		p = hp_peer_get(n, call->from);
-	if (p && n->want_all)
+	if (p && n->want_all && !p->parted)
 		p->wanted = true;
 	if (!call->want && !(p && is_looked_for(p)))
 		return;

@@ -210,8 +210,10 @@ static const char *why(const struct peer *p,
 		registered |= n->servers[i].state == HP_SERVER_REGISTERED;
 	switch (p->state) {
 	case HP_PEER_DIRECT:
-	case HP_PEER_IDLE:
 		return NULL;
+	case HP_PEER_IDLE:
+		return p->parted ? "ended here; hptun up --peer connects again" :
+				   NULL;
 	case HP_PEER_REFUSED:
 		return hp_err_name(p->cause);
 	case HP_PEER_OFFLINE:

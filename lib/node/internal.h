@@ -171,6 +171,7 @@ struct peer {
 	enum hp_mapping told_mapping;	/* what its offer said of our NAT */
 	uint64_t told_ns;		/* when it got our candidates */
 	uint64_t retry_ns;		/* next connect */
+	bool parted;			/* its user wants no link to it */
 	uint64_t watch_ns;		/* next look at the data path's stamps */
 	uint64_t heard_ns;		/* newest of them told to @punch */
 	unsigned int notes;		/* rounds of notes sent */
@@ -510,6 +511,7 @@ void hp_peer_connect(struct peer *p);
 void hp_peer_tell(struct peer *p);
 /* Asks again, after the delay that its unsuccessful tries have earned it. */
 void hp_peer_connect_later(struct peer *p);
+/* Drops all that is known of it but its name; @cause HP_OK: nothing is wrong. */
 void hp_peer_refuse(struct peer *p, enum hp_err cause);
 /* Somebody else showed a certificate for @p, which was refused. */
 void hp_peer_intruder(struct peer *p, enum hp_err cause);

@@ -529,7 +529,7 @@ enum hp_err hp_node_want(struct hp_node *n, const char *name, uint64_t now_ns)
 	return HP_OK;
 }
 
-enum hp_err hp_node_unwant(struct hp_node *n, const char *name, uint64_t now_ns)
+enum hp_err hp_node_part(struct hp_node *n, const char *name, uint64_t now_ns)
 {
 	char folded[HP_NAME_TEXT];
 	enum hp_err err = hp_name_parse(name, folded, NULL);
@@ -541,13 +541,11 @@ enum hp_err hp_node_unwant(struct hp_node *n, const char *name, uint64_t now_ns)
 	p = hp_peer_named(n, folded);
 	if (!p)
 		return HP_ERR_UNKNOWN;
-	p->wanted = n->want_all;
-	if (p->wanted || p->session)
-		return HP_OK;
-	p->retry_ns = HP_NEVER;
-	for (unsigned int i = 0; i < n->n_servers; i++)
-		hp_meet_connect_cancel(n->servers[i].client, p->slot);
-	hp_peer_update(p);
+	p->parted = true;
+	p->wanted = false;
+	p->offline = false;
+	p->call_ns = HP_NEVER;
+	hp_peer_refuse(p, HP_OK);
 	return HP_OK;
 }
 
@@ -555,6 +553,8 @@ void hp_node_want_all(struct hp_node *n, uint64_t now_ns)
 {
 	n->now_ns = now_ns;
 	n->want_all = true;
+	for (struct peer *p = n->peers; p; p = p->hh.next)
+		p->parted = false;
 	for (unsigned int i = 0; i < n->n_servers; i++)
 		if (n->servers[i].state == HP_SERVER_REGISTERED)
 			hp_meet_list(n->servers[i].client, now_ns);

@@ -272,12 +272,11 @@ void hp_node_stream(struct hp_node *n, unsigned int server,
 enum hp_err hp_node_want(struct hp_node *n, const char *name, uint64_t now_ns)
 	HP_MUST_CHECK;
 void hp_node_want_all(struct hp_node *n, uint64_t now_ns);
-/* No longer looks for @name by itself; what stands stays, and a packet for it
- * connects as ever. Who wants all members goes on wanting this one.
- * HP_ERR_FORMAT: not a name; HP_ERR_UNKNOWN: nobody of that name was met or
- * asked for.
+/* Ends the link to @name: nothing connects to it and it is not let in, until it
+ * is asked for again, or all are. HP_ERR_FORMAT: not a name; HP_ERR_UNKNOWN:
+ * nobody of that name was met or asked for.
  */
-enum hp_err hp_node_unwant(struct hp_node *n, const char *name, uint64_t now_ns)
+enum hp_err hp_node_part(struct hp_node *n, const char *name, uint64_t now_ns)
 	HP_MUST_CHECK;
 
 /**

@@ -394,6 +394,7 @@ enum hp_err hp_peer_set_keys(struct peer *p, const struct hp_public *key,
 void hp_peer_want(struct peer *p)
 {
 	p->wanted = true;
+	p->parted = false;
 	p->offline = false;
 	p->call_ns = HP_NEVER;
 	if (p->state == HP_PEER_RELAYED || p->state == HP_PEER_DIRECT)

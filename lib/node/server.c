@@ -138,7 +138,7 @@ struct peer *hp_peer_shown(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN],
 	struct peer *p = hp_peer_get(n, slot);
 	enum hp_err err;
 
-	if (!p)
+	if (!p || p->parted)
 		return NULL;
 	hp_peer_set_name(p, cert->grant.name);
 	err = hp_node_admit(n, cert);
@@ -215,7 +215,7 @@ static void on_members(struct server *s, const struct hp_meet_event *ev)
 
 		if (!p)
 			continue;
-		p->wanted |= n->want_all;
+		p->wanted |= n->want_all && !p->parted;
 		peer_listed(p);
 	}
 	/* A peer that signed off is looked at now, not at its next silence. */

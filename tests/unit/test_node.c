@@ -430,31 +430,40 @@ static void an_unknown_peer_is_offline_and_met_when_it_comes(void **state)
 	sim_world_free(&t.w);
 }
 
-static void who_is_no_longer_wanted_is_left_alone(void **state)
+static void who_is_parted_from_is_neither_called_nor_let_in(void **state)
 {
 	struct hp_node_peer_info info;
-	unsigned int sent;
+	unsigned int was;
 	struct pair t;
 
 	(void)state;
 	pair_of(&t, 61, true, &home, &home);
-	sim_world_kill(t.b);
 	pair_up(&t);
-	/* Until what there is to learn of the NAT is learnt. */
-	sim_world_run(&t.w, 200 * HP_S);
-	assert_int_equal(hp_node_unwant(t.a->node, "nobody",
-					sim_now(t.w.sim)), HP_ERR_UNKNOWN);
-	assert_int_equal(hp_node_unwant(t.a->node, "no body",
-					sim_now(t.w.sim)), HP_ERR_FORMAT);
-	assert_int_equal(hp_node_unwant(t.a->node, "Bob", sim_now(t.w.sim)),
+	hp_node_want_all(t.a->node, sim_now(t.w.sim));
+	hp_node_want_all(t.b->node, sim_now(t.w.sim));
+	sim_world_run(&t.w, 5 * HP_S);
+	assert_int_equal(hp_node_part(t.a->node, "nobody", sim_now(t.w.sim)),
+			 HP_ERR_UNKNOWN);
+	assert_int_equal(hp_node_part(t.a->node, "no body", sim_now(t.w.sim)),
+			 HP_ERR_FORMAT);
+	assert_int_equal(hp_node_part(t.a->node, "Bob", sim_now(t.w.sim)),
 			 HP_OK);
-	sent = t.a->sent;
-	sim_world_run(&t.w, 60 * HP_S);
-	/* Bob's slot is gone, or will be; nobody asks. */
+	was = t.a->delivered + t.b->delivered;
+	for (unsigned int i = 0; i < 300; i++) {
+		sim_world_packet(t.a, t.b);
+		sim_world_packet(t.b, t.a);
+		sim_world_run(&t.w, HP_S);
+	}
+	assert_int_equal(t.a->delivered + t.b->delivered, was);
 	assert_int_equal(hp_node_peer_find(t.a->node, "bob",
 					   sim_now(t.w.sim), &info), HP_OK);
+	assert_int_equal(info.state, HP_PEER_IDLE);
 	assert_false(info.wanted);
-	assert_in_range(t.a->sent - sent, 1, 4);
+	assert_non_null(info.why);
+	assert_int_equal(hp_node_want(t.a->node, "bob", sim_now(t.w.sim)),
+			 HP_OK);
+	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 5 * HP_S));
+	packets_pass(&t);
 	sim_world_free(&t.w);
 }
 
@@ -616,7 +625,8 @@ int main(void)
 		cmocka_unit_test(an_idle_path_is_kept_and_its_session_renewed),
 		cmocka_unit_test(
 			an_unknown_peer_is_offline_and_met_when_it_comes),
-		cmocka_unit_test(who_is_no_longer_wanted_is_left_alone),
+		cmocka_unit_test(
+			who_is_parted_from_is_neither_called_nor_let_in),
 		cmocka_unit_test(all_members_form_a_full_mesh),
 		cmocka_unit_test(a_newcomer_gets_a_permanent_certificate),
 		cmocka_unit_test(a_revoked_peer_is_refused),
