@@ -97,7 +97,8 @@ static bool begin(struct hp_node *n)
 	};
 
 	for (unsigned int i = 0; i < n->n_servers; i++)
-		cfg.server[i][0] = n->cfg.servers[i].addr4;
+		if (!n->servers[i].by_stream)
+			cfg.server[i][0] = n->cfg.servers[i].addr4;
 	if (open_all(n))
 		l->check = hp_netcheck_new(&cfg);
 	if (!l->check)

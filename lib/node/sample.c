@@ -90,7 +90,7 @@ static void question_all(struct hp_node *n, uint32_t sock, bool others)
 
 		if (!a->family ||
 		    n->servers[i].state != HP_SERVER_REGISTERED ||
-		    !(first || others))
+		    n->servers[i].by_stream || !(first || others))
 			continue;
 		first = false;
 		question(n, sock, a, 0);
