@@ -587,6 +587,9 @@ void hp_relay_met(struct peer *p, unsigned int server,
 		  const struct hp_path *path, bool answer);
 /* A question to @p and back over @server took so long. */
 void hp_relay_timed(struct peer *p, unsigned int server, uint64_t rtt_ns);
+/* When another one is to be taken, if the one in use brings no call by then. */
+uint64_t hp_relay_follow_due(const struct peer *p);
+void hp_relay_follow(struct peer *p);
 /* The relay in use answers nothing: takes another one, if it can. */
 void hp_relay_failed(struct peer *p);
 /* A member gave a channel to @p, which becomes relay @at. */

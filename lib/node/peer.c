@@ -635,6 +635,7 @@ void hp_peer_tick(struct peer *p)
 		hp_punch_tick(p->punch, n->now_ns);
 	if (p->relay_gone)
 		hp_relay_failed(p);
+	hp_relay_follow(p);
 	if (p->note_ns <= n->now_ns)
 		hp_notes_tick(p);
 	if (p->call_ns <= n->now_ns)
@@ -673,6 +674,7 @@ void hp_peer_due(struct peer *p)
 	due = hp_time_min(due, p->call_ns);
 	due = hp_time_min(due, p->via_ns);
 	due = hp_time_min(due, hp_ferry_due(p));
+	due = hp_time_min(due, hp_relay_follow_due(p));
 	due = p->relay_gone ? n->now_ns :
 			      hp_time_min(due, p->watch_ns);
 	if (p->punch)

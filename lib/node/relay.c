@@ -5,7 +5,9 @@
  * measures them all; members tell:
  *
  *	who asks	DELIVERED comes back after the round trip of both legs
- *	who is called	the calls arrive in the order of the ways they took
+ *	who is called	the calls arrive in the order of the ways they took;
+ *			and a server that brings none has lost the one or the
+ *			other, or is gone
  *	by a member	our round trip to it and its own to the peer, added
  *
  * A channel that nobody used ends after 180 s, so that others than the one in
@@ -108,6 +110,31 @@ void hp_relay_timed(struct peer *p, unsigned int server, uint64_t rtt_ns)
 			return;
 		}
 	}
+}
+
+/* A call came over another server, and not over the one in use: what we send
+ * over that may reach nobody, while we hear the peer by the other one.
+ */
+static bool left_out(const struct peer *p)
+{
+	return p->called_ns && p->caller != p->relay_server &&
+	       p->relay_server < HP_SERVERS_MAX &&
+	       p->relays[p->relay_server].met_ns < p->called_ns;
+}
+
+uint64_t hp_relay_follow_due(const struct peer *p)
+{
+	return left_out(p) ? p->called_ns + BURST_NS : HP_NEVER;
+}
+
+void hp_relay_follow(struct peer *p)
+{
+	if (hp_relay_follow_due(p) > p->node->now_ns)
+		return;
+	if (fresh(p, p->caller))
+		move(p, p->caller);
+	else
+		p->caller = p->relay_server;
 }
 
 /* The best of those that may still relay; NODE_RELAYS: none does. */
