@@ -79,7 +79,7 @@ built    := $(foreach p,$(programs),$(if $(filter %/main.c,$($(p)_src)),$(B)/$(p
 
 unit_src    := $(wildcard tests/unit/test_*.c)
 # The virtual internet, which unit tests and fuzzers use, too.
-sim_src     := $(addprefix tests/sim/,net.c nat.c world.c)
+sim_src     := $(addprefix tests/sim/,net.c nat.c tcp.c world.c)
 unit_common := $(filter-out $(unit_src),$(wildcard tests/unit/*.c)) $(sim_src) \
                tests/natbox/packet.c
 unit_bin    := $(unit_src:%.c=$(B)/%)

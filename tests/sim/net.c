@@ -25,6 +25,7 @@ struct sim_host {
 	struct sim_program program;
 	bool running;
 	bool down;
+	bool blocked;
 	const struct sim_host *deaf_to;
 	uint64_t received;
 	struct sim_host *next;
@@ -211,6 +212,30 @@ void sim_host_run(struct sim_host *h, const struct sim_program *p)
 void sim_host_down(struct sim_host *h, bool down)
 {
 	h->down = down;
+}
+
+bool sim_host_is_down(const struct sim_host *h)
+{
+	return h->down;
+}
+
+void sim_host_block(struct sim_host *h, bool blocked)
+{
+	h->blocked = blocked;
+}
+
+bool sim_host_is_blocked(const struct sim_host *h)
+{
+	return h->blocked;
+}
+
+uint64_t sim_host_delay(const struct sim_host *h)
+{
+	uint64_t delay_ns = h->link.delay_ns;
+
+	for (const struct sim_nat *n = h->behind; n; n = n->outside)
+		delay_ns += n->link.delay_ns;
+	return delay_ns;
 }
 
 void sim_host_deafen(struct sim_host *h, const struct sim_host *to)
@@ -437,7 +462,7 @@ static void reach_host(struct sim *s, struct flight *f)
 		end(s, f, SIM_NOWHERE);
 		return;
 	}
-	if (f->sender == h->deaf_to) {
+	if (f->sender == h->deaf_to || h->blocked) {
 		end(s, f, SIM_FILTERED);
 		return;
 	}
@@ -508,6 +533,8 @@ bool sim_send(struct sim_host *h, uint16_t port, const struct hp_addr *to,
 			see(s, f, SIM_SENT);
 		if (h->down)
 			end(s, f, SIM_NOWHERE);
+		else if (h->blocked)
+			end(s, f, SIM_FILTERED);
 		else if (is_group(to))
 			spread(h, f), end(s, f, SIM_ARRIVED);
 		else

@@ -117,6 +117,12 @@ void sim_host_link(struct sim_host *h, const struct sim_link *link);
 void sim_host_run(struct sim_host *h, const struct sim_program *p);
 /* Unplugged: nothing goes out or comes in. */
 void sim_host_down(struct sim_host *h, bool down);
+bool sim_host_is_down(const struct sim_host *h);
+/* No datagram leaves @h or reaches it: its network blocks UDP. */
+void sim_host_block(struct sim_host *h, bool blocked);
+bool sim_host_is_blocked(const struct sim_host *h);
+/* From @h to the public net, one way. */
+uint64_t sim_host_delay(const struct sim_host *h);
 /* Nothing that @to sends reaches @h directly; NULL: all does again. */
 void sim_host_deafen(struct sim_host *h, const struct sim_host *to);
 /* Sets the address of the family of @ip. */

@@ -187,6 +187,8 @@ static bool both_have(const struct sim_host *a, const struct sim_host *b,
 
 enum oracle oracle_ask(const struct sim_host *a, const struct sim_host *b)
 {
+	if (sim_host_is_blocked(a) || sim_host_is_blocked(b))
+		return ORACLE_NEVER;
 	/* IPv6 is only filtered, and both sides send first. */
 	if (both_have(a, b, HP_AF_6))
 		return ORACLE_CERTAIN;

@@ -25,6 +25,10 @@ static void registry_send(void *ctx, const struct hp_path *to,
 {
 	struct sim_world_server *v = ctx;
 
+	if (hp_path_is_stream(to)) {
+		sim_tcp_answer(v, to, buf, len);
+		return;
+	}
 	if (hp_addr_eq(&to->remote, &v->asked_by) &&
 	    hp_datagram_kind(buf, len) == HP_DGRAM_MEET)
 		v->replied_len += len;
@@ -54,13 +58,15 @@ static uint64_t server_deadline(void *ctx)
 {
 	const struct sim_world_server *v = ctx;
 
-	return hp_registry_deadline(v->registry);
+	return hp_time_min(hp_registry_deadline(v->registry),
+			   sim_tcp_server_deadline(v));
 }
 
 static void server_tick(void *ctx)
 {
 	struct sim_world_server *v = ctx;
 
+	sim_tcp_server_tick(v);
 	hp_registry_tick(v->registry, sim_now(v->world->sim));
 }
 
@@ -89,6 +95,7 @@ void sim_world_server_stop(struct sim_world *w, unsigned int server)
 	struct sim_world_server *v = &w->servers[server];
 
 	sim_host_run(v->host, NULL);
+	sim_tcp_server_break(v);
 	hp_registry_free(v->registry);
 	v->registry = NULL;
 }
@@ -190,8 +197,13 @@ static void node_out(void *ctx, const struct hp_path *path, int ttl,
 		     const uint8_t *buf, size_t len)
 {
 	struct sim_world_node *x = ctx;
-	uint16_t port = path->sock ? x->extra[path->sock - 1] : x->port;
+	uint16_t port;
 
+	if (hp_path_is_stream(path)) {
+		sim_tcp_send(x, path, buf, len);
+		return;
+	}
+	port = path->sock ? x->extra[path->sock - 1] : x->port;
 	assert(port);
 	x->sent++;
 	if (!sim_send(x->host, port, &path->remote, ttl, buf, len))
@@ -323,13 +335,15 @@ static uint64_t node_deadline(void *ctx)
 {
 	const struct sim_world_node *x = ctx;
 
-	return hp_node_deadline(x->node);
+	return hp_time_min(hp_node_deadline(x->node),
+			   sim_tcp_node_deadline(x));
 }
 
 static void node_tick(void *ctx)
 {
 	struct sim_world_node *x = ctx;
 
+	sim_tcp_node_tick(x);
 	hp_node_tick(x->node, sim_now(x->world->sim));
 }
 
@@ -394,12 +408,14 @@ static void node_begin(struct sim_world_node *x, struct hp_judge *judge,
 	uint16_t port;
 
 	cfg.ops.lans = w->beacons ? node_lans : NULL;
+	cfg.ops.stream = w->streams ? sim_tcp_want : NULL;
 	hp_rng_seeded_init(&x->seeded, hp_rng_u64(sim_rng(w->sim)), &cfg.rng);
 	for (unsigned int i = 0; i < w->n_servers; i++) {
 		struct hp_node_server *v = &cfg.servers[i];
 		const struct sim_host *h = w->servers[i].host;
 
 		snprintf(v->name, sizeof(v->name), "sim%u:8888", i);
+		v->over = w->over;
 		v->addr4 = sim_host_addr_of(h, HP_AF_4, HP_SERVER_PORT);
 		v->addr6 = sim_host_addr_of(h, HP_AF_6, HP_SERVER_PORT);
 	}
@@ -474,6 +490,7 @@ struct sim_world_node *sim_world_join(struct sim_world *w, const char *name,
 void sim_world_kill(struct sim_world_node *x)
 {
 	sim_host_run(x->host, NULL);
+	sim_tcp_node_close(x);
 	hp_node_free(x->node);
 	x->node = NULL;
 	memset(x->extra, 0, sizeof(x->extra));

@@ -7,6 +7,7 @@
 #define SIM_WORLD_H
 
 #include "../sim/net.h"
+#include "../sim/tcp.h"
 #include "base/key.h"
 #include "member/cert.h"
 #include "member/network.h"
@@ -45,6 +46,7 @@ struct sim_world_node {
 	bool tells;		/* its interface refuses what is too long */
 	uint16_t extra[WORLD_SOCKS]; /* ports of socket 1 .., 0: closed */
 	unsigned int n_extra;
+	struct sim_tcp tcp[WORLD_SERVERS];
 	unsigned int most_extra; /* ever open at once */
 	unsigned int moved;	/* how often its main socket got another port */
 	unsigned int runs;	/* how often it was started */
@@ -91,6 +93,9 @@ struct sim_world {
 	unsigned int n_nodes;
 	bool relay;
 	bool beacons;		/* nodes that join from now on call on their LANs */
+	bool streams;		/* they speak TCP where UDP is blocked */
+	uint32_t n_streams;	/* ever made */
+	enum hp_transport over;	/* how nodes that join name their servers */
 	bool aes;		/* of nodes that join from now on */
 	enum hp_cipher_policy cipher;
 	bool allow_relay;
