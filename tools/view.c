@@ -340,6 +340,26 @@ static void data_path(const json_t *status, FILE *out)
 			n == 1 ? "" : "s");
 }
 
+/* What passes through us from member to member, where that is allowed. */
+static void relaying(const json_t *r, FILE *out)
+{
+	const json_t *limit = json_object_get(r, "limit_bps");
+	char text[HUMAN_TEXT];
+
+	if (!json_is_object(r))
+		return;
+	fprintf(out, "relaying    %lld pair%s of members, %s so far",
+		count(r, "pairs"), count(r, "pairs") == 1 ? "" : "s",
+		human_bytes((uint64_t)count(r, "bytes"), text));
+	if (json_is_integer(limit))
+		fprintf(out, "; at most %g Mbit/s",
+			(double)json_integer_value(limit) / 1e6);
+	if (count(r, "dropped"))
+		fprintf(out, ", %lld packets above that dropped",
+			count(r, "dropped"));
+	fputc('\n', out);
+}
+
 void view_status(const json_t *status, FILE *out)
 {
 	const json_t *servers = json_object_get(status, "rendezvous");
@@ -366,6 +386,7 @@ void view_status(const json_t *status, FILE *out)
 	}
 	without_server(json_object_get(status, "without_server"), out);
 	view_nat64(status, "this host   ", out);
+	relaying(json_object_get(status, "relaying"), out);
 	mapped(json_object_get(status, "port_mapping"), out);
 	limits(status, out);
 	fputc('\n', out);

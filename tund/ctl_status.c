@@ -9,6 +9,7 @@
 #include "ctl_client.h"
 #include "member/cert.h"
 #include "member/judge.h"
+#include "node/ferry.h"
 #include "punch/nat.h"
 #include "sys/conf.h"
 #include "sys/portmap.h"
@@ -211,6 +212,22 @@ static json_t *calls_json(const struct hp_node *n)
 			 "passed_on", (json_int_t)c.carried);
 }
 
+/* What is relayed for other members; null: nothing is, by AllowRelay. */
+static json_t *relaying_json(const struct hp_node *n)
+{
+	struct hp_ferry_info f;
+
+	if (!hp_node_ferry_get(n, &f))
+		return json_null();
+	return json_pack("{s:o, s:i, s:I, s:I, s:I}", "limit_bps",
+			 f.rate ? json_integer(f.rate * (json_int_t)8) :
+				  json_null(),
+			 "pairs", (int)f.channels,
+			 "packets", (json_int_t)f.packets,
+			 "bytes", (json_int_t)f.bytes,
+			 "dropped", (json_int_t)f.dropped);
+}
+
 static json_t *seconds_json(unsigned int s)
 {
 	return s ? json_integer(s) : json_null();
@@ -388,6 +405,7 @@ json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 	json_object_set_new(status, "guessing",
 			    budget_json(cfg->node, now_ns));
 	json_object_set_new(status, "without_server", calls_json(cfg->node));
+	json_object_set_new(status, "relaying", relaying_json(cfg->node));
 	json_object_set_new(status, "port_mapping",
 			    portmap_json(cfg->node, facts.portmap, now_ns));
 	json_object_set_new(status, "rendezvous", servers);

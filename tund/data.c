@@ -35,6 +35,7 @@
 #include "base/pkt.h"
 #include "base/time.h"
 #include "misfit.h"
+#include "node/ferry.h"
 #include "ports.h"
 #include "queue.h"
 #include "sys/clock.h"
@@ -91,6 +92,7 @@ struct data {
 	bool running;
 	bool gone; /* the TUN device */
 	bool tun_ready;
+	bool passed;	/* @batch holds what is relayed for others */
 	pthread_t thread;
 	_Atomic uint64_t queue_full;
 	_Atomic uint64_t not_sent;
@@ -194,6 +196,9 @@ static void add_out(struct data *d, const struct hp_path *path,
 		send_batch(d, now_ns);
 		d->sock = path->sock;
 	}
+	if (hp_udp_batch_add(d->batch, path, p))
+		return;
+	send_batch(d, now_ns);
 	(void)hp_udp_batch_add(d->batch, path, p);
 }
 
@@ -353,11 +358,28 @@ static void deliver(struct data *d, size_t n)
 		write_group(d, &d->groups.group[i]);
 }
 
+/* Passes on what is for another member, as it came; false: it is for us. */
+static bool relay_on(struct data *d, const struct hp_path *from,
+		     const struct hp_pkt *p, uint64_t now_ns)
+{
+	const struct hp_path *to;
+	enum hp_err err = hp_ferry_pass(d->cfg.ferry, from, p, now_ns, &to);
+
+	if (!err) {
+		add_out(d, to, p, now_ns);
+		d->passed = true;
+	}
+	return err != HP_ERR_TYPE;
+}
+
 /* Opens the first @n packets, and delivers what is inside. */
 static void flush_in(struct data *d, size_t n, uint64_t now_ns)
 {
 	size_t kept = 0, i;
 
+	if (d->passed)
+		send_batch(d, now_ns);
+	d->passed = false;
 	hp_forward_in(&d->forward, d->pkt, d->from, n, d->in, now_ns);
 	for (i = 0; i < n; i++) {
 		switch (d->in[i].verdict) {
@@ -414,6 +436,8 @@ static size_t cut_in(struct data *d, size_t buf, size_t n, uint64_t now_ns)
 			(void)hp_pkt_trim(p, size);
 		(void)hp_pkt_pull(&rest, p->len);
 		d->from[n] = d->buf_from[buf];
+		if (d->cfg.ferry && relay_on(d, &d->from[n], p, now_ns))
+			continue;
 		if (!hp_datagram_is_data(p, d->cfg.relayed,
 					 &d->from[n].channel)) {
 			to_control(d, QUEUE_DATAGRAM, &d->from[n], p);

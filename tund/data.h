@@ -15,6 +15,7 @@
 #include "wg/aead.h"
 
 struct data;
+struct hp_ferry;
 struct hp_fib;
 struct ports;
 struct queue;
@@ -30,6 +31,7 @@ struct tun;
  * @stream: a socket that gives data which came by a stream, each behind its
  *          struct hp_path; -1: none
  * @relayed: data may come behind a relay header, too
+ * @ferry:  what is relayed for others; NULL: nothing
  * @engine: cipher
  * @offload: send datagrams joined, where the kernel can cut them
  */
@@ -41,6 +43,7 @@ struct data_cfg {
 	struct queue *queue;
 	int stream;
 	bool relayed;
+	struct hp_ferry *ferry;
 	enum hp_aead_engine engine;
 	bool offload;
 };

@@ -344,8 +344,8 @@ void device_free(struct device *d)
 }
 
 enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
-			 const struct device_ops *ops, void *ctx,
-			 struct hp_fault *f)
+			 struct hp_ferry *ferry, const struct device_ops *ops,
+			 void *ctx, struct hp_fault *f)
 {
 	enum hp_err err = HP_OK;
 
@@ -361,6 +361,7 @@ enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 			.queue = l->queue,
 			.stream = i ? -1 : d->inlet[0],
 			.relayed = relayed,
+			.ferry = ferry,
 			.engine = hp_wg_engine(wg),
 			.offload = d->offload,
 		};
@@ -377,6 +378,11 @@ enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
 	}
 	d->fib = hp_wg_fib(wg);
 	return HP_OK;
+}
+
+void device_quiet(struct device *d)
+{
+	hp_quiet_wait(d->ports);
 }
 
 void device_stop(struct device *d)

@@ -14,6 +14,7 @@
 #include "base/err.h"
 
 struct device;
+struct hp_ferry;
 struct hp_loop;
 struct hp_notice;
 struct hp_path;
@@ -76,11 +77,15 @@ void device_free(struct device *d);
 /* Starts the data threads on the FIB of @wg, which must outlive them. They have
  * the rights of the caller. @ops are called with @ctx from now on.
  * @relayed: take data from behind a relay header, too; else such a datagram is
- * handed over as it came.
+ * handed over as it came. @ferry: what they relay for others; NULL: nothing.
  */
 enum hp_err device_start(struct device *d, struct hp_wg *wg, bool relayed,
-			 const struct device_ops *ops, void *ctx,
-			 struct hp_fault *f) HP_MUST_CHECK;
+			 struct hp_ferry *ferry, const struct device_ops *ops,
+			 void *ctx, struct hp_fault *f) HP_MUST_CHECK;
+/* Returns once no data thread uses any more what it read of the FIB, or of the
+ * ferry, before.
+ */
+void device_quiet(struct device *d);
 /* Ends the data threads, so that its engine may be freed. */
 void device_stop(struct device *d);
 

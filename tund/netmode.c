@@ -23,6 +23,7 @@
 #include "log.h"
 #include "names.h"
 #include "netmode_impl.h"
+#include "node/ferry.h"
 #include "node/node.h"
 #include "portmap.h"
 #include "rtnl.h"
@@ -179,6 +180,13 @@ static void node_stream(void *ctx, unsigned int server, bool on)
 	streams_want(m->streams, server, on);
 }
 
+static void node_quiet(void *ctx)
+{
+	struct netmode *m = ctx;
+
+	device_quiet(m->device);
+}
+
 static const struct hp_node_ops node_ops = {
 	.send = node_send,
 	.send_whole = node_send_whole,
@@ -190,6 +198,7 @@ static const struct hp_node_ops node_ops = {
 	.rebind = node_rebind,
 	.lans = node_lans,
 	.stream = node_stream,
+	.quiet = node_quiet,
 };
 
 static uint64_t node_deadline(void *ctx)
@@ -558,6 +567,8 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 		.exclude = s->iface.exclude,
 		.methods = s->iface.methods,
 		.mtu = s->iface.mtu,
+		.allow_relay = s->iface.allow_relay,
+		.relay_rate = s->iface.relay_rate,
 		.cipher = s->iface.cipher,
 		.aes = hp_cpu_has_aes(),
 		.rng = hp_rng_system(),
@@ -705,8 +716,8 @@ static enum hp_err begin(struct netmode *m, struct hp_fault *f)
 		return err;
 	if (sandbox_enter())
 		log_warn(m->log, "cannot give up rights: %s", strerror(errno));
-	return device_start(m->device, hp_node_wg(m->node), true, &device_ops,
-			    m, f);
+	return device_start(m->device, hp_node_wg(m->node), true,
+			    hp_node_ferry(m->node), &device_ops, m, f);
 }
 
 static void serve(struct netmode *m)

@@ -100,6 +100,9 @@ static const char *fixed_changed(const struct hp_store *was,
 		return "Threads";
 	if (was->iface.beacon != is->iface.beacon)
 		return "Beacon";
+	if (was->iface.allow_relay != is->iface.allow_relay ||
+	    was->iface.relay_rate != is->iface.relay_rate)
+		return "AllowRelay";
 	if (was->iface.methods != is->iface.methods)
 		return "Methods";
 	if (was->iface.cipher != is->iface.cipher)

@@ -274,7 +274,8 @@ static enum hp_err begin(struct plain *p, const struct device_cfg *device,
 		return err;
 	if (sandbox_enter())
 		log_warn(p->log, "cannot give up rights: %s", strerror(errno));
-	return device_start(p->device, p->wg, false, &device_ops, p, f);
+	return device_start(p->device, p->wg, false, NULL, &device_ops, p,
+			    f);
 }
 
 static void end(struct plain *p)

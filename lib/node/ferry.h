@@ -6,6 +6,8 @@
 #ifndef HP_NODE_FERRY_H
 #define HP_NODE_FERRY_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"

@@ -14,6 +14,9 @@
 
 /* Longest line that is read, with its NUL. */
 #define LINE_MAX_LEN 4096
+/* Bits per second. */
+#define RATE_MIN 64000
+#define RATE_MAX UINT64_C(32000000000)
 #define SUGGEST_MAX 64
 
 struct parser {
@@ -453,6 +456,31 @@ enum hp_err hp_value_time(const char *text, uint64_t *out_ns,
 	return hp_fault_set(f, HP_ERR_FORMAT,
 			    "write a number and ms, s, m, h or d, such as 30s",
 			    "\"%.60s\" is not a time", text);
+}
+
+enum hp_err hp_value_rate(const char *text, uint32_t *out_bytes,
+			  struct hp_fault *f)
+{
+	static const struct {
+		const char *unit;
+		uint64_t bits;
+	} units[] = {
+		{ "", 1 }, { "k", 1000 }, { "M", 1000000 }, { "G", 1000000000 },
+	};
+	size_t len = strspn(text, "0123456789");
+	uint64_t v;
+
+	if (digits(text, len, &v))
+		for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+			if (!strcasecmp(text + len, units[i].unit) &&
+			    v <= RATE_MAX / units[i].bits &&
+			    v * units[i].bits >= RATE_MIN) {
+				*out_bytes = (uint32_t)(v * units[i].bits / 8);
+				return HP_OK;
+			}
+	return hp_fault_set(f, HP_ERR_FORMAT,
+			    "write bits per second, 64k to 32G, such as 20M",
+			    "\"%.60s\" is not a rate", text);
 }
 
 enum hp_err hp_value_ifname(const char *text, char out[16],

@@ -89,6 +89,11 @@ enum hp_err hp_value_bool(const char *text, bool *out, struct hp_fault *f)
 /* "500ms", "30s", "5m", "2h", "7d"; a bare number counts seconds. In ns. */
 enum hp_err hp_value_time(const char *text, uint64_t *out_ns,
 			  struct hp_fault *f) HP_MUST_CHECK;
+/* "64k", "20M", "1G" or a bare number: bits per second, from 64k to 32G. In
+ * bytes per second.
+ */
+enum hp_err hp_value_rate(const char *text, uint32_t *out_bytes,
+			  struct hp_fault *f) HP_MUST_CHECK;
 /* Name of a network interface: 1 to 15 characters, no '/' or space. */
 enum hp_err hp_value_ifname(const char *text, char out[16],
 			    struct hp_fault *f) HP_MUST_CHECK;

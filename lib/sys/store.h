@@ -80,6 +80,8 @@ struct hp_iface {
 	bool offload;
 	bool beacon;
 	uint32_t threads; /* that move data; 0: by the processors */
+	bool allow_relay;
+	uint32_t relay_rate;  /* bytes per second, 0: no limit */
 	uint32_t methods;     /* enum hp_method */
 	enum hp_cipher_policy cipher;
 	enum hp_aead_engine engine;

@@ -127,6 +127,27 @@ SETTER(beacon)
 	return hp_value_bool(v, &r->store->iface.beacon, f);
 }
 
+/* no, yes, or yes with a limit */
+SETTER(allow_relay)
+{
+	struct hp_iface *i = &((struct reading *)ctx)->store->iface;
+	uint32_t rate = 0;
+
+	if (hp_value_bool(v, &i->allow_relay, NULL) == HP_OK) {
+		i->relay_rate = 0;
+		return HP_OK;
+	}
+	if (hp_value_rate(v, &rate, NULL) != HP_OK)
+		return hp_fault_set(f, HP_ERR_FORMAT,
+				    "write no, yes, or the most bits per second "
+				    "that may be relayed, 64k to 32G: 20M",
+				    "\"%.40s\" is neither no, yes nor a rate",
+				    v);
+	i->allow_relay = true;
+	i->relay_rate = rate;
+	return HP_OK;
+}
+
 static enum hp_err pattern_set(const char *v, struct hp_ifpatterns *out,
 			       struct hp_fault *f)
 {
@@ -385,6 +406,7 @@ static const struct hp_conf_key interface_keys[] = {
 	{ .name = "Offload", .set = offload },
 	{ .name = "Threads", .set = threads },
 	{ .name = "Beacon", .set = beacon },
+	{ .name = "AllowRelay", .set = allow_relay },
 	{ .name = "Interfaces", .set = interfaces, .many = true },
 	{ .name = "Exclude", .set = exclude, .many = true },
 	{ .name = "Methods", .set = methods, .many = true },

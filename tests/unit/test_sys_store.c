@@ -510,6 +510,8 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 		{ "Threads = 0\n", "conf:8:11:" },
 		{ "Threads = 17\n", "conf:8:11:" },
 		{ "Threads = many\n", "conf:8:11:" },
+		{ "AllowRelay = maybe\n", "conf:8:14:" },
+		{ "AllowRelay = 20T\n", "conf:8:14:" },
 		{ "Cipher = aes\n", "conf:8:10:" },
 		{ "Crypto = openssl\n", "conf:8:10:" },
 		{ "Device = a/b\n", "conf:8:10:" },
@@ -545,8 +547,11 @@ static void store_conf_mistakes_name_file_line_and_column(void **state)
 			fail_msg("%zu: %s", i, f.cause);
 	}
 	conf_put(h, "home", "Offload = no\nBeacon = no\nCipher = AES256GCM\n"
-			    "Crypto = libsodium\nThreads = 16\n");
+			    "Crypto = libsodium\nThreads = 16\n"
+			    "AllowRelay = 20M\n");
 	assert_int_equal(hp_store_open(&h->dirs, "home", &s, &f), HP_OK);
+	assert_true(s->iface.allow_relay);
+	assert_int_equal(s->iface.relay_rate, 2500000);
 	assert_false(s->iface.offload);
 	assert_false(s->iface.beacon);
 	assert_int_equal(s->iface.cipher, HP_CIPHER_AES);
