@@ -100,3 +100,120 @@ carries() { # FROM TO: over TCP; the hashes are compared
 		"$(sha256sum <"$LAB_DIR/sent" | cut -d ' ' -f 1)" ] ||
 		fail "what $2 got is not what $1 sent"
 }
+
+# An answer that shows no prefix is as good as none; a name server that gives
+# one later is heard. Meanwhile there is no way to a server with IPv4 alone.
+case_name_server_without_dns64() {
+	v6_only
+	dns64 nat_a ipv4only.arpa,192.0.0.170,2001:db8::1
+	founds alice
+	on alice hptun up --no-wait >/dev/null
+	sleep 3
+	prefix_is alice null || fail "that is no prefix"
+	[ "$(ask alice '.rendezvous[0].state')" != registered ]
+	stop nat_a dns
+	dns64 nat_a
+	# As when another network is joined: a new address.
+	lines "addr add 2001:db8:11::9/64 dev eth0" | ip_in alice
+	must 5 prefix_is alice "$PREFIX"
+	must 5 registered alice
+}
+registered() { [ "$(ask "$1" '.rendezvous[0].state')" = registered ]; }
+
+# The longer the prefix, the further back the address stands (RFC 6052); the
+# server's name has what a DNS64 made of it.
+case_prefix_of_40_bits_and_a_name() {
+	lab_up
+	internet
+	router nat_a 11 nat
+	host alice
+	FAMILY=6 plug alice nat_a 2
+	nat64 nat_a 2001:db8:100::/40
+	dns64 nat_a ipv4only.arpa,192.0.0.171,2001:db8:1c0:0:ab:: \
+		s.example.net,203.0.113.1,2001:db8:1cb:71:1::
+	asks alice nat_a
+	on alice sed -i /s.example.net/d /etc/hosts
+	rendezvous
+	founds alice
+	on alice hptun up --no-wait >/dev/null
+	must 5 prefix_is alice 2001:db8:100::/40
+	must 5 registered alice
+	[ "$(ask alice '.rendezvous[0].address')" = 203.0.113.1:8888 ]
+}
+
+# UDP does not pass the NAT64: the server is reached through it by TCP.
+case_tcp_through_the_nat64() {
+	v6_only
+	stop s rendezvous
+	start s rendezvous hptun-rendezvous --listen-tcp 0.0.0.0
+	must 5 listening s 8888
+	dns64 nat_a
+	on nat_a nft insert rule inet router forward iifname lan udp dport \
+		8000-9000 drop
+	founds alice
+	on alice hptun up --no-wait >/dev/null
+	must 15 registered alice
+	[ "$(ask alice '.rendezvous[0].over')" = tcp ]
+	prefix_is alice "$PREFIX"
+}
+
+# ---- from one network to another ------------------------------------------
+# alice has a Wi-Fi with IPv4 alone (eth0, nat_a) and a modem with IPv6 alone
+# (nat_m, a NAT64); the name server comes with the network.
+with_modem() {
+	lab_up
+	two_sites nat nat
+	router nat_m 13 nat
+	link alice modem nat_m alice
+	ip -n "$LAB-nat_m" link set alice master lan
+	nat64 nat_m
+	dns64 nat_m
+	rendezvous
+	founds alice
+	joins bob
+	meet alice bob
+	path alice bob direct
+	prefix_is alice null
+}
+to_mobile() {
+	ip -n "$LAB-alice" addr flush dev eth0
+	lines "addr replace 2001:db8:13::2/64 dev modem" \
+		"route replace default via fe80::1 dev modem" | ip_in alice
+	asks alice nat_m
+}
+to_wifi() {
+	ip -n "$LAB-alice" -6 addr flush dev modem
+	on alice sh -c ': >/etc/resolv.conf'
+	lines "addr replace 192.168.11.2/24 dev eth0" \
+		"route replace default via 192.168.11.1 dev eth0" | ip_in alice
+}
+seen_as() { ask alice '.rendezvous[0].seen[0]' | grep -q "^$1:"; }
+
+# From IPv4 to IPv6 alone and back.
+case_roaming_to_nat64_and_back() {
+	with_modem
+	watched alice bob 120
+	to_mobile
+	must 3 prefix_is alice "$PREFIX"
+	must 3 seen_as 203.0.113.13
+	sleep 2
+	to_wifi
+	must 3 prefix_is alice null
+	must 3 seen_as 203.0.113.11
+	longest alice 3
+	path alice bob direct
+	of alice bob .path.remote | grep -q '^203.0.113.12:'
+}
+
+# A host that has IPv4, too, has no use for the NAT64.
+case_ipv4_beside_a_nat64_is_used() {
+	with_modem
+	lines "addr replace 2001:db8:13::2/64 dev modem" \
+		"route replace default via fe80::1 dev modem" | ip_in alice
+	asks alice nat_m
+	sleep 2
+	prefix_is alice null
+	seen_as 203.0.113.11
+	both_reach alice bob
+	path alice bob direct
+}
