@@ -49,6 +49,7 @@ struct hp_check {
  * @peer_epoch:   0: not introduced
  * @nominate_seq: sequence of the last nomination that was followed
  * @peer_use_seq: sequence of the peer's last word on what it uses
+ * @peer_left:    its packets took the path in use, and take another one now
  * @use:          index of the path in use; 0: the relay
  * @doubt:        in HP_PUNCH_DOUBT: index of the silent path, else 0
  * @lossy:        index of a direct path left because of its losses, else 0
@@ -85,6 +86,7 @@ struct hp_punch {
 	uint64_t seq;
 	uint64_t nominate_seq;
 	uint64_t peer_use_seq;
+	bool peer_left;
 	struct hp_probe_window window;
 	enum hp_mapping own_mapping;
 	enum hp_mapping peer_mapping;

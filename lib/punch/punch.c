@@ -119,7 +119,8 @@ static void nominate(struct hp_punch *p, size_t i, uint64_t now_ns)
 }
 
 /* The controlling side's choice, after a sample of @t. @fresh: it became valid
- * with it.
+ * with it. A peer that has not followed yet says that it uses a path of before:
+ * only one that left ours is followed.
  */
 static void choose(struct hp_punch *p, struct hp_track *t, bool fresh,
 		   uint64_t now_ns)
@@ -132,7 +133,8 @@ static void choose(struct hp_punch *p, struct hp_track *t, bool fresh,
 		struct hp_track *used = hp_punch_used(p);
 
 		if (t != used && t != hp_punch_relay(p) &&
-		    ((fresh && t->peer_uses) || hp_track_gains(t, used)))
+		    (((fresh || p->peer_left) && t->peer_uses) ||
+		     hp_track_gains(t, used)))
 			nominate(p, index_of(p, t), now_ns);
 		return;
 	}
@@ -203,6 +205,8 @@ static void note_peer_use(struct hp_punch *p, struct hp_track *t,
 	if (!(m->flags & HP_PROBE_IN_USE) || m->seq <= p->peer_use_seq)
 		return;
 	p->peer_use_seq = m->seq;
+	p->peer_left = t != hp_punch_used(p) &&
+		       (p->peer_left || hp_punch_used(p)->peer_uses);
 	for (size_t i = 0; i < p->paths.n; i++)
 		p->paths.track[i]->peer_uses = false;
 	t->peer_uses = true;
@@ -220,13 +224,16 @@ static void agree(struct hp_punch *p, const struct hp_track *t, uint64_t now_ns)
 }
 
 /* A path that is not known to work yet is tried the moment the peer is heard
- * over it: our own NAT is open for it now. The gaps double, for the peer does
+ * over it: our own NAT is open for it now. So is the one to which the peer's
+ * packets moved. The gaps double, for the peer does
  * the same, and on a slow path each request would bring about the next before
  * the first was answered.
  */
 static void trigger(struct hp_punch *p, struct hp_track *t, uint64_t now_ns)
 {
-	if (t == hp_punch_relay(p) || (t->valid && t->srtt_ns))
+	bool moved = p->controlling && p->peer_left && t->peer_uses;
+
+	if (t == hp_punch_relay(p) || (t->valid && t->srtt_ns && !moved))
 		return;
 	if (t->full_ns && now_ns - t->full_ns < TRIGGER_GAP << t->n_trigger)
 		return;
@@ -369,6 +376,7 @@ static void forget(struct hp_punch *p)
 	memset(&p->window, 0, sizeof(p->window));
 	p->nominate_seq = 0;
 	p->peer_use_seq = 0;
+	p->peer_left = false;
 	p->punching = false;
 	p->rounds = 0;
 	p->backoff = 0;

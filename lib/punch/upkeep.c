@@ -42,6 +42,7 @@ void hp_upkeep_use(struct hp_punch *p, size_t i, enum hp_punch_state state,
 	bool changed = p->use != i;
 
 	p->use = i;
+	p->peer_left = false;
 	p->waiting_ns = 0;
 	p->check.on = false;
 	p->look = false;

@@ -472,6 +472,40 @@ static void moved_peer_is_followed_where_filters_allow(void **state)
 	}
 }
 
+/* His path of before counts as good still: nothing was asked of it since. And
+ * his packets arrive, be it by another path than the one in use.
+ */
+static void moved_peer_that_returns_is_followed_as_fast(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct wire *w = wire_new(i);
+		uint8_t home = w->nat[0].public.ip[3];
+		uint16_t port = w->nat[0].next_port;
+
+		w->swapped = i;
+		w->nat[1].filter = FILTER_EIF;
+		w->traffic = w->blind = true;
+		wire_start(w);
+		assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
+		wire_run(w, w->now_ns + 5 * HP_S);
+		wire_nat_move(&w->nat[0], 99);
+		hp_punch_poke(w->node[0].punch, w->now_ns);
+		wire_run(w, w->now_ns + 2 * HP_S);
+		assert_int_equal(w->node[1].direct.remote.ip[3], 99);
+		w->node[0].gap_ns = w->node[1].gap_ns = 0;
+		wire_nat_move(&w->nat[0], home);
+		w->nat[0].next_port = port;
+		hp_punch_poke(w->node[0].punch, w->now_ns);
+		wire_run(w, w->now_ns + 3 * HP_S);
+		assert_true(wire_is_agreed(w));
+		assert_int_equal(w->node[1].direct.remote.ip[3], home);
+		assert_true(w->node[0].gap_ns < 300 * HP_MS);
+		assert_true(w->node[1].gap_ns < 300 * HP_MS);
+		wire_free(w);
+	}
+}
+
 static void moved_peer_is_found_by_poke_and_introduction(void **state)
 {
 	(void)state;
@@ -1207,6 +1241,7 @@ int main(void)
 			idle_path_that_dies_is_noticed_by_its_keepalive),
 		cmocka_unit_test(flushed_nat_is_punched_again_in_time),
 		cmocka_unit_test(moved_peer_is_followed_where_filters_allow),
+		cmocka_unit_test(moved_peer_that_returns_is_followed_as_fast),
 		cmocka_unit_test(moved_peer_is_found_by_poke_and_introduction),
 		cmocka_unit_test(path_that_fails_one_way_is_left_by_both),
 		cmocka_unit_test(
