@@ -141,6 +141,21 @@ case_prefix_of_40_bits_and_a_name() {
 	[ "$(ask alice '.rendezvous[0].address')" = 203.0.113.1:8888 ]
 }
 
+# Without a daemon: IPv4 behaves as the NAT64 does, in netcheck's words too.
+case_netcheck_behind_a_nat64() {
+	v6_only
+	dns64 nat_a
+	local said
+	said=$(on alice hptun netcheck --rendezvous s.example.net)
+	say "$said"
+	grep -q "IPv6 only, IPv4 through NAT64 prefix $PREFIX" <<<"$said"
+	said=$(on alice hptun netcheck --json --rendezvous s.example.net)
+	[ "$(jq -r .nat64 <<<"$said")" = "$PREFIX" ]
+	[ "$(jq -r .udp <<<"$said")" = true ]
+	[ "$(jq -r .ipv4.seen <<<"$said")" = 203.0.113.11 ]
+	[ "$(jq -r '.rendezvous[0].serves' <<<"$said")" = true ]
+}
+
 # UDP does not pass the NAT64: the server is reached through it by TCP.
 case_tcp_through_the_nat64() {
 	v6_only

@@ -46,6 +46,7 @@ struct netcheck_service {
  * @forbidden: this host itself forbade to send (EPERM)
  * @interfaces, @exclude: as configured
  * @gateway: how it answers who wants a port opened
+ * @nat64:   prefix behind which IPv4 is, HP_AF_NONE: it is not behind one
  * @addr:    @n_addrs addresses of this host (owned)
  */
 struct netcheck_report {
@@ -64,6 +65,7 @@ struct netcheck_report {
 	struct hp_ifaddr *addr;
 	size_t n_addrs;
 	struct hp_portmap_info gateway;
+	struct hp_prefix nat64;
 	struct hp_netcheck_facts facts;
 };
 

@@ -137,6 +137,10 @@ static enum hp_err ask_all(struct meet *m, struct netcheck_report *r,
 
 	if (m->loop && m->batch)
 		err = hp_udp_open(&m->udp, 0, 0, f);
+	if (!err) {
+		m->udp.nat64 = r->nat64;
+		hp_udp_batch_nat64(m->batch, &r->nat64);
+	}
 	m->in = (struct datagrams){ &m->udp, m->batch, on_datagram, m };
 	if (!err)
 		err = datagrams_watch(&m->in, m->loop);

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nat64.h"
 #include "base/time.h"
 #include "datagrams.h"
 #include "netcheck.h"
 #include "sys/loop.h"
+#include "sys/nat64.h"
 #include "sys/resolve.h"
 #include "sys/rng.h"
 #include "sys/udp.h"
@@ -37,6 +39,7 @@ struct run {
 	struct netcheck_report *r;
 	struct hp_loop *loop;
 	struct hp_resolver *resolver;
+	struct hp_nat64 *nat64;
 	struct hp_udp_batch *batch;
 	struct sock sock[HP_NETCHECK_SOCKS];
 	struct netcheck_gateway gateway;
@@ -105,8 +108,32 @@ static void on_resolved(void *ctx, unsigned int id,
 	}
 }
 
+static void on_nat64(void *ctx, const struct hp_prefix *prefix,
+		     uint64_t now_ns)
+{
+	struct run *run = ctx;
+
+	(void)now_ns;
+	if (!run->check)
+		run->r->nat64 = *prefix;
+}
+
+/* What a DNS64 made of an IPv4 address is that address. */
+static void undo_dns64(const struct run *run, struct hp_addr addr[2])
+{
+	const struct hp_addr in = hp_nat64_in(&run->r->nat64, &addr[1]);
+
+	if (in.family != HP_AF_4)
+		return;
+	addr[1] = (struct hp_addr){ 0 };
+	if (!addr[0].family)
+		addr[0] = in;
+}
+
 static bool all_named(const struct run *run)
 {
+	if (!hp_nat64_known(run->nat64))
+		return false;
 	for (unsigned int i = 0; i < run->r->n_servers; i++)
 		if (!run->named[i])
 			return false;
@@ -139,6 +166,11 @@ static void begin_check(struct run *run)
 		.ctx = run,
 	};
 
+	hp_udp_batch_nat64(run->batch, &r->nat64);
+	for (unsigned int i = 0; i < HP_NETCHECK_SOCKS; i++)
+		run->sock[i].udp.nat64 = r->nat64;
+	for (unsigned int i = 0; i < r->n_servers; i++)
+		undo_dns64(run, run->server[i]);
 	memcpy(cfg.server, run->server, sizeof(cfg.server));
 	for (unsigned int i = 0; i < r->n_servers; i++)
 		if (!run->named[i])
@@ -195,6 +227,10 @@ static enum hp_err watch_rest(struct run *run)
 				      &run->resolver);
 	for (unsigned int i = 0; !err && i < run->r->n_servers; i++)
 		err = hp_resolver_add(run->resolver, &run->r->server[i], i);
+	if (!err)
+		err = hp_nat64_new(run->loop, on_nat64, run, &run->nat64);
+	if (!err)
+		hp_nat64_look(run->nat64, hp_loop_now(run->loop));
 	return err;
 }
 
@@ -245,6 +281,7 @@ enum hp_err netcheck_run(struct netcheck_report *r, int *signo,
 	err = go(&run, f);
 	*signo = run.signo;
 	netcheck_gateway_end(&run.gateway);
+	hp_nat64_free(run.nat64);
 	hp_resolver_free(run.resolver);
 	for (unsigned int i = 0; i < HP_NETCHECK_SOCKS; i++)
 		hp_udp_close(&run.sock[i].udp);

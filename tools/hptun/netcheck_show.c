@@ -269,12 +269,17 @@ static void print_expect(const struct netcheck_report *r)
 
 void netcheck_print(const struct netcheck_report *r)
 {
+	char text[HP_PREFIX_TEXT];
+
 	if (netcheck_udp_works(r))
 		line("UDP", "works");
 	else
 		print_blocked(r);
 	for (unsigned int i = 0; i < r->n_servers; i++)
 		print_server(r, i);
+	if (r->nat64.family)
+		line("this host", "IPv6 only, IPv4 through NAT64 prefix %s",
+		     hp_prefix_text(&r->nat64, text));
 	for (unsigned int af = 0; af < 2; af++)
 		print_family(r, af);
 	netcheck_gateway_print(r);
@@ -431,11 +436,14 @@ static json_t *expect_json(const struct netcheck_report *r)
 json_t *netcheck_json(const struct netcheck_report *r)
 {
 	json_t *servers = json_array();
+	char text[HP_PREFIX_TEXT];
 
 	for (unsigned int i = 0; i < r->n_servers; i++)
 		json_array_append_new(servers, server_json(r, i));
-	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "udp",
+	return json_pack("{s:b, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}", "udp",
 			 (int)netcheck_udp_works(r), "rendezvous", servers,
+			 "nat64", r->nat64.family ?
+				  hp_prefix_text(&r->nat64, text) : NULL,
 			 "ipv4", family_json(r, 0), "ipv6", family_json(r, 1),
 			 "addresses", addresses_json(r), "gateway",
 			 netcheck_gateway_json(r), "expect", expect_json(r));
