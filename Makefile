@@ -162,6 +162,7 @@ tsan := build/clang-thread
 check-threads:	## what several threads share, under ThreadSanitizer (clang)
 	$(Q)$(MAKE) CC=clang SAN=thread $(tsan)/tests/unit/test_tund_data \
 		$(tsan)/tests/unit/test_tund_queue \
+		$(tsan)/tests/unit/test_wg_threads \
 		$(tsan)/tests/unit/test_meet_relay \
 		$(tsan)/tests/unit/test_rendezvous_forward
 	$(Q)tests/run-unit $(tsan)
