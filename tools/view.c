@@ -328,13 +328,33 @@ void view_nat64(const json_t *doc, const char *label, FILE *out)
 			label, view_text(doc, "nat64"));
 }
 
+/* "by LIBRARY (ChaCha20-Poly1305 924 ns a packet, AES-256-GCM 408)" */
+static void show_crypto(const json_t *status, FILE *out)
+{
+	json_t *ns = json_object_get(status, "crypto_ns");
+	const char *before = " (", *unit = " ns a packet", *name;
+	json_t *value;
+
+	if (!*view_text(status, "crypto"))
+		return;
+	fprintf(out, "ciphers     by %s", view_text(status, "crypto"));
+	json_object_foreach(ns, name, value) {
+		if (!json_is_integer(value))
+			continue;
+		fprintf(out, "%s%s %lld%s", before, name,
+			(long long)json_integer_value(value), unit);
+		before = ", ";
+		unit = "";
+	}
+	fputs(*unit ? "\n" : ")\n", out);
+}
+
 static void data_path(const json_t *status, FILE *out)
 {
 	const json_t *threads = json_object_get(status, "threads");
 	long long n = json_integer_value(threads);
 
-	if (*view_text(status, "crypto"))
-		fprintf(out, "ciphers     by %s\n", view_text(status, "crypto"));
+	show_crypto(status, out);
 	if (n)
 		fprintf(out, "data        in %lld thread%s\n", n,
 			n == 1 ? "" : "s");

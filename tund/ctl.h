@@ -13,6 +13,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "wg/aead.h"
 
 struct ctl;
 struct hp_loop;
@@ -31,6 +32,7 @@ struct hp_stock_peer;
  * @threads:    that move data
  * @started_ns: when the daemon started
  * @portmap:    how the gateway was asked to open our port; NULL: it is not
+ * @crypto:     the library that encrypts, and how fast
  * @nat64:      prefix behind which IPv4 is; HP_AF_NONE: it is not behind one
  *
  * Strings are borrowed until the next call into the daemon.
@@ -43,6 +45,7 @@ struct ctl_facts {
 	unsigned int threads;
 	uint64_t started_ns;
 	const struct hp_portmap_info *portmap;
+	struct hp_aead_choice crypto;
 	struct hp_prefix nat64;
 };
 

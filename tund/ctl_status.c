@@ -249,6 +249,18 @@ static json_t *nat_json(const struct hp_node *n)
 			 "dead_s", seconds_json(f.dead_s));
 }
 
+/* By suite; null for one that is not spoken. */
+static json_t *crypto_ns_json(const struct hp_aead_choice *c)
+{
+	json_t *doc = json_object();
+
+	for (int s = 0; s < HP_SUITES; s++)
+		json_object_set_new(doc, hp_suite_name((enum hp_suite)s),
+				    c->ns[s] ? json_integer(c->ns[s]) :
+					       json_null());
+	return doc;
+}
+
 static json_t *self_json(const struct ctl_cfg *cfg)
 {
 	struct hp_addr a4 = hp_node_addr4(cfg->node);
@@ -261,7 +273,8 @@ static json_t *self_json(const struct ctl_cfg *cfg)
 		json_array_append_new(addrs, ip_json(&a4));
 	if (a6.family != HP_AF_NONE)
 		json_array_append_new(addrs, ip_json(&a6));
-	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:i, s:i, s:s, s:s}",
+	return json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:i, s:i, s:s, s:o, "
+			 "s:s}",
 			 "network", cfg->network,
 			 "name", hp_node_identity(cfg->node)->cert.grant.name,
 			 "addresses", addrs,
@@ -270,8 +283,8 @@ static json_t *self_json(const struct ctl_cfg *cfg)
 			 "mtu", (int)facts.mtu,
 			 "port", (int)facts.port,
 			 "threads", (int)facts.threads,
-			 "crypto",
-			 hp_aead_name(hp_wg_engine(hp_node_wg(cfg->node))),
+			 "crypto", hp_aead_name(facts.crypto.engine),
+			 "crypto_ns", crypto_ns_json(&facts.crypto),
 			 "version", cfg->version);
 }
 

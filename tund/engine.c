@@ -8,22 +8,16 @@
 
 enum hp_err engine_choose(enum hp_aead_engine want,
 			  enum hp_cipher_policy policy,
-			  enum hp_aead_engine *out, struct hp_fault *f)
+			  struct hp_aead_choice *out, struct hp_fault *f)
 {
 	bool aes = hp_cpu_has_aes() && policy != HP_CIPHER_CHACHA;
-	struct hp_aead *a;
-	bool has;
+	bool has = aes && !hp_aead_choose(hp_clock_now, want, true, out);
 
-	if (want == HP_AEAD_AUTO)
-		want = hp_aead_choose(hp_clock_now, aes);
-	a = hp_aead_new(want);
-	if (!a)
+	if (!has && hp_aead_choose(hp_clock_now, want, false, out))
 		return hp_fault_set(f, HP_ERR_UNKNOWN,
 				    "write Crypto = auto, or leave it out",
 				    "%s is not in this build, or needs a "
 				    "processor with AVX2", hp_aead_name(want));
-	has = aes && hp_aead_has(a, HP_SUITE_AES);
-	hp_aead_free(a);
 	(void)malloc_trim(0);
 	if (policy == HP_CIPHER_AES && !has)
 		return hp_fault_set(f, HP_ERR_UNKNOWN, "write Cipher = auto",
@@ -31,6 +25,5 @@ enum hp_err engine_choose(enum hp_aead_engine want,
 				    aes ? "the crypto library lacks it" :
 					  "this processor has no "
 					  "instructions for AES");
-	*out = want;
 	return HP_OK;
 }

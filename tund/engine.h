@@ -9,16 +9,16 @@
 
 /**
  * engine_choose() - Settle on a library, and check that it can do what is asked
- * @want:   HP_AEAD_AUTO measures, which takes some milliseconds
+ * @want:   HP_AEAD_AUTO: the fastest, which takes some milliseconds to tell
  * @policy: the ciphers that may be spoken
- * @out:    gets the choice
+ * @out:    gets the choice, measured
  *
  * Return: HP_OK; HP_ERR_UNKNOWN when this build or machine lacks @want, or AES
  *         though nothing else is allowed.
  */
 enum hp_err engine_choose(enum hp_aead_engine want,
 			  enum hp_cipher_policy policy,
-			  enum hp_aead_engine *out, struct hp_fault *f)
+			  struct hp_aead_choice *out, struct hp_fault *f)
 	HP_MUST_CHECK;
 
 #endif

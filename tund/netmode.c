@@ -398,6 +398,7 @@ static void on_facts(void *ctx, struct ctl_facts *out)
 		.started_ns = m->started_ns,
 		.portmap = portmap_info(m->portmap),
 		.nat64 = *device_nat64(m->device),
+		.crypto = m->crypto,
 	};
 }
 
@@ -577,9 +578,10 @@ static enum hp_err open_node(struct netmode *m, struct hp_fault *f)
 	};
 	enum hp_err err = engine_choose(
 		m->cfg->engine ? m->cfg->engine : s->iface.engine,
-		s->iface.cipher, &cfg.engine, f);
+		s->iface.cipher, &m->crypto, f);
 	unsigned int i;
 
+	cfg.engine = m->crypto.engine;
 	if (!err)
 		err = hp_store_judge(s, &cfg.judge, f);
 	if (err)

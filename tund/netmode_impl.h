@@ -57,6 +57,7 @@ struct netmode {
 	uint64_t wall_ns;
 	uint64_t cache_ns;	/* when to write it, HP_NEVER: not */
 	uint64_t started_ns;
+	struct hp_aead_choice crypto;
 	char prefix[HP_PREFIX_TEXT];
 };
 

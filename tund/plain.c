@@ -227,12 +227,14 @@ static enum hp_err open_engine(struct plain *p, enum hp_aead_engine engine,
 		.ctx = p,
 		.rng = &p->rng,
 	};
+	struct hp_aead_choice choice;
 	enum hp_err err;
 
 	/* Stock peers speak WireGuard's cipher alone. */
-	err = engine_choose(engine, HP_CIPHER_CHACHA, &cfg.engine, f);
+	err = engine_choose(engine, HP_CIPHER_CHACHA, &choice, f);
 	if (err)
 		return err;
+	cfg.engine = choice.engine;
 	p->rng = hp_rng_system();
 	p->wg = hp_wg_new(&cfg);
 	if (!p->wg)

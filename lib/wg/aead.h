@@ -78,14 +78,32 @@ struct hp_aead_op {
 	bool ok;
 };
 
+/* Bytes of the packets by which engines are measured. */
+#define HP_AEAD_TRIAL_LEN 1424
+
+/**
+ * struct hp_aead_choice - An engine, and how fast it is
+ * @engine: never HP_AEAD_AUTO
+ * @ns:     to seal a packet of HP_AEAD_TRIAL_LEN bytes; 0: not asked for
+ */
+struct hp_aead_choice {
+	enum hp_aead_engine engine;
+	uint32_t ns[HP_SUITES];
+};
+
 /**
  * hp_aead_choose() - Find the engine that is fastest here
  * @clock: monotonic, ns
+ * @want:  measure this one alone; HP_AEAD_AUTO: choose
  * @aes:   AES-256-GCM counts too, so that an engine without it is out
  *
- * Measures each for a few milliseconds. Never gives HP_AEAD_AUTO.
+ * Takes some milliseconds.
+ *
+ * Return: HP_OK; HP_ERR_UNKNOWN when no engine can do what is asked for, or
+ *         without memory.
  */
-enum hp_aead_engine hp_aead_choose(uint64_t (*clock)(void), bool aes);
+enum hp_err hp_aead_choose(uint64_t (*clock)(void), enum hp_aead_engine want,
+			   bool aes, struct hp_aead_choice *out) HP_MUST_CHECK;
 /* Reads a name of hp_aead_name(), any case. HP_ERR_UNKNOWN. */
 enum hp_err hp_aead_parse(const char *name, enum hp_aead_engine *out)
 	HP_MUST_CHECK;

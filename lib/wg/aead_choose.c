@@ -2,31 +2,32 @@
 /*
  * Which engine serves a machine best. The order is not the same everywhere, so
  * each is measured once, at the start of a program, with what a data path does
- * most: batches of full packets. They take turns, and of each the best turn
- * counts, for whatever disturbs a measurement makes it longer.
+ * most: full packets.
  */
 #include <string.h>
 #include <strings.h>
 
-#include "base/time.h"
 #include "wg/aead.h"
+#include "wg/aead_race.h"
 #include "wg/wire.h"
 
-#define PACKETS 16
-#define LEN 1424
-#define ALL_NS (8 * HP_MS)
-#define ENGINES 4
-/* One is not taken for less than a tenth: the order below is the usual one. */
-#define GAIN(ns) ((ns) - (ns) / 10)
+/* A turn is short, so that some turns are not disturbed. */
+#define PACKETS 8
+#define LEN HP_AEAD_TRIAL_LEN
 
 struct candidate {
 	struct hp_aead *aead;
 	struct hp_aead_key key[HP_SUITES];
-	uint64_t best_ns[HP_SUITES];
+};
+
+struct trial {
+	struct candidate all[HP_AEAD_RACERS];
+	uint8_t buf[PACKETS][LEN + HP_WG_TAG];
 };
 
 /* False: it cannot do what is asked for. */
-static bool begin(struct candidate *c, enum hp_aead_engine engine, int suites)
+static bool begin(struct candidate *c, enum hp_aead_engine engine,
+		  unsigned int suites)
 {
 	const struct hp_secret secret = { .b = { 1 } };
 	bool ok;
@@ -34,11 +35,9 @@ static bool begin(struct candidate *c, enum hp_aead_engine engine, int suites)
 	memset(c, 0, sizeof(*c));
 	c->aead = hp_aead_new(engine);
 	ok = c->aead;
-	for (int s = 0; ok && s < suites; s++) {
-		c->best_ns[s] = HP_NEVER;
+	for (unsigned int s = 0; ok && s < suites; s++)
 		ok = !hp_aead_key_init(c->aead, &c->key[s], (enum hp_suite)s,
 				       &secret);
-	}
 	return ok;
 }
 
@@ -49,64 +48,52 @@ static void end(struct candidate *c)
 	hp_aead_free(c->aead);
 }
 
-static void turn(struct candidate *c, enum hp_suite suite,
-		 uint8_t buf[PACKETS][LEN + HP_WG_TAG],
-		 uint64_t (*clock)(void))
+static void turn(void *ctx, size_t who, enum hp_suite suite)
 {
+	struct trial *t = ctx;
 	struct hp_aead_op ops[PACKETS];
-	uint64_t t0;
 
 	for (size_t i = 0; i < PACKETS; i++)
 		ops[i] = (struct hp_aead_op){
-			.key = &c->key[suite], .counter = i, .data = buf[i],
-			.len = LEN,
+			.key = &t->all[who].key[suite], .counter = i,
+			.data = t->buf[i], .len = LEN,
 		};
-	t0 = clock();
-	hp_aead_seal(c->aead, ops, PACKETS);
-	c->best_ns[suite] = hp_time_min(c->best_ns[suite], clock() - t0);
+	hp_aead_seal(t->all[who].aead, ops, PACKETS);
 }
 
-static uint64_t score(const struct candidate *c, int suites)
+enum hp_err hp_aead_choose(uint64_t (*clock)(void), enum hp_aead_engine want,
+			   bool aes, struct hp_aead_choice *out)
 {
-	uint64_t sum_ns = 0;
-
-	for (int s = 0; s < suites; s++)
-		sum_ns += c->best_ns[s];
-	return sum_ns;
-}
-
-enum hp_aead_engine hp_aead_choose(uint64_t (*clock)(void), bool aes)
-{
-	static const enum hp_aead_engine order[ENGINES] = {
+	static const enum hp_aead_engine order[HP_AEAD_RACERS] = {
 		HP_AEAD_MIX, HP_AEAD_IPSEC_MB, HP_AEAD_CRYPTO, HP_AEAD_SODIUM,
 	};
-	uint8_t buf[PACKETS][LEN + HP_WG_TAG] = { 0 };
-	struct candidate all[ENGINES];
-	int suites = aes ? HP_SUITES : 1;
-	enum hp_aead_engine choice;
-	size_t n = 0, best = 0;
-	uint64_t end_ns;
+	struct trial t = { 0 };
+	struct hp_aead_race race = {
+		.suites = aes ? HP_SUITES : 1,
+		.clock = clock,
+		.turn = turn,
+		.ctx = &t,
+	};
+	size_t best;
 
-	for (size_t i = 0; i < ENGINES; i++) {
-		if (begin(&all[n], order[i], suites))
-			n++;
+	*out = (struct hp_aead_choice){ .engine = want };
+	for (size_t i = 0; i < HP_AEAD_RACERS; i++) {
+		if (want != HP_AEAD_AUTO && want != order[i])
+			continue;
+		if (begin(&t.all[race.n], order[i], race.suites))
+			race.n++;
 		else
-			end(&all[n]);
+			end(&t.all[race.n]);
 	}
-	end_ns = clock() + ALL_NS;
-	do {
-		for (size_t i = 0; i < n; i++)
-			for (int s = 0; s < suites; s++)
-				turn(&all[i], (enum hp_suite)s, buf, clock);
-	} while (n > 1 && clock() < end_ns);
-	for (size_t i = 1; i < n; i++)
-		if (score(&all[i], suites) < GAIN(score(&all[best], suites)))
-			best = i;
-	/* Without memory for any, let the program find that out. */
-	choice = n ? hp_aead_engine_of(all[best].aead) : HP_AEAD_SODIUM;
-	for (size_t i = 0; i < n; i++)
-		end(&all[i]);
-	return choice;
+	if (!race.n)
+		return HP_ERR_UNKNOWN;
+	best = hp_aead_race(&race);
+	out->engine = hp_aead_engine_of(t.all[best].aead);
+	for (unsigned int s = 0; s < race.suites; s++)
+		out->ns[s] = (uint32_t)(race.best_ns[best][s] / PACKETS);
+	for (size_t i = 0; i < race.n; i++)
+		end(&t.all[i]);
+	return HP_OK;
 }
 
 enum hp_err hp_aead_parse(const char *name, enum hp_aead_engine *out)

@@ -209,6 +209,7 @@ static void rows_free(struct bench *b)
 int main(int argc, char **argv)
 {
 	static struct bench b = { .rounds = ROUNDS };
+	struct hp_aead_choice choice;
 	int code = 0;
 
 	b.buf = calloc(HP_BATCH, ROOM);
@@ -225,8 +226,9 @@ int main(int argc, char **argv)
 			round_of_all(&b, i);
 		print(&b, false);
 		print(&b, true);
-		printf("\nchosen here: %s\n",
-		       hp_aead_name(hp_aead_choose(hp_clock_now, true)));
+		if (!hp_aead_choose(hp_clock_now, HP_AEAD_AUTO, true, &choice))
+			printf("\nchosen here: %s\n",
+			       hp_aead_name(choice.engine));
 		rows_free(&b);
 	}
 	free(b.buf);

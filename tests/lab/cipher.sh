@@ -22,6 +22,15 @@ speak() { # A B CIPHER
 	must 10 is "$2" "$1" .cipher "$3"
 }
 
+reload_is_refused() { # HOST KEY
+	local code=0 out
+	out=$(on "$1" hptunctl reload 2>&1) || code=$?
+	say "$out"
+	[ "$code" != 0 ]
+	grep -qE "\b$2\b" <<<"$out"
+	grep -q "start it again" <<<"$out"
+}
+
 case_two_daemons_speak_aes() {
 	need_aes
 	two_members
@@ -29,7 +38,7 @@ case_two_daemons_speak_aes() {
 	speak alice bob AES-256-GCM
 	both_reach alice bob
 	on alice hptunctl status | grep -q AES-256-GCM
-	on alice hptunctl status | grep -qE '^ciphers +by lib'
+	on alice hptunctl status | grep -qE "^ciphers +by lib.*AES-256-GCM [0-9]+\)"
 }
 
 case_one_that_forbids_aes_is_spoken_chacha_to() {
@@ -39,10 +48,13 @@ case_one_that_forbids_aes_is_spoken_chacha_to() {
 	meet alice bob
 	speak alice bob ChaCha20-Poly1305
 	both_reach alice bob
-	# A change of mind holds from the next start, also for who was met.
-	on bob hptun down
+	# A change of mind holds from the next start, also for who was met; to
+	# reload is refused, with the reason, and changes nothing.
 	on bob sed -i 's/^Cipher = .*/Cipher = aes256gcm/' \
 		/etc/hptun/home/network.conf
+	reload_is_refused bob Cipher
+	speak alice bob ChaCha20-Poly1305
+	on bob hptun down
 	up bob --peer alice
 	ups bob
 	speak alice bob AES-256-GCM
@@ -74,9 +86,11 @@ case_every_library_talks_to_every_other() {
 	[ "$(ask alice .crypto)" = libcrypto ]
 	[ "$(ask bob .crypto)" = libsodium ]
 	both_reach alice bob
-	on bob hptun down
 	on bob sed -i 's/^Crypto = .*/Crypto = auto/' \
 		/etc/hptun/home/network.conf
+	reload_is_refused bob Crypto
+	[ "$(ask bob .crypto)" = libsodium ]
+	on bob hptun down
 	up bob --peer alice
 	ups bob
 	say "bob chose $(ask bob .crypto)"

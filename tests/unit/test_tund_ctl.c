@@ -286,7 +286,7 @@ static void status_has_the_documented_fields(void **state)
 {
 	static const char *const fields[] = {
 		"network", "name", "addresses", "device", "mtu", "port",
-		"threads", "crypto", "version", "rendezvous", "peers",
+		"threads", "crypto", "crypto_ns", "version", "rendezvous", "peers",
 	};
 	struct client c = dial(*state);
 	json_t *doc;

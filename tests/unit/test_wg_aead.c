@@ -20,6 +20,7 @@
 #include "base/pkt.h"
 #include "base/time.h"
 #include "wg/aead.h"
+#include "wg/aead_race.h"
 
 /* Longer than the room that an engine keeps for a packet. */
 #define LONGEST 2176
@@ -282,38 +283,132 @@ static void aead_goes_on_after_it_forgot_its_keys(void **state)
 
 /* ---- choosing ------------------------------------------------------------ */
 
-static uint64_t fake_ns, fake_step_ns;
+/* Racers made of figures: what a turn takes, and how it is disturbed. */
+struct track {
+	uint32_t ns[HP_AEAD_RACERS][HP_SUITES];
+	uint64_t now_ns;
+	struct hp_rng rng;
+	unsigned int turns;
+	bool crowded;
+};
 
-/* From one look at it to the next is twice as long as before, or half. */
-static uint64_t clock_that_slows(void)
+static struct track track;
+
+static uint64_t track_clock(void)
 {
-	return fake_ns += fake_step_ns *= 2;
+	return track.now_ns;
 }
 
-static uint64_t clock_that_hastens(void)
+/* In a crowd every other turn is disturbed, by up to a time slice. */
+static void track_turn(void *ctx, size_t who, enum hp_suite suite)
 {
-	return fake_ns += fake_step_ns /= 2;
+	struct track *t = ctx;
+
+	t->turns++;
+	t->now_ns += t->ns[who][suite];
+	if (t->crowded && hp_rng_below(&t->rng, 2))
+		t->now_ns += hp_rng_below(&t->rng, 4 * HP_MS);
 }
 
-static void aead_choice_is_the_one_that_measured_fastest(void **state)
+static size_t race(struct hp_aead_race *r, size_t n, unsigned int suites)
 {
-	struct hp_aead *first = hp_aead_new(HP_AEAD_AUTO);
-	struct hp_aead *last = hp_aead_new(HP_AEAD_SODIUM);
+	*r = (struct hp_aead_race){
+		.n = n, .suites = suites, .clock = track_clock,
+		.turn = track_turn, .ctx = &track,
+	};
+	track.turns = 0;
+	return hp_aead_race(r);
+}
+
+static void aead_race_is_won_by_the_fastest_in_any_crowd(void **state)
+{
+	struct hp_rng_seeded seeded;
+	struct hp_aead_race r;
 
 	(void)state;
-	fake_step_ns = 10 * HP_MS;
-	assert_int_equal(hp_aead_choose(clock_that_slows, false),
-			 hp_aead_engine_of(first));
-	fake_step_ns = UINT64_C(1) << 40;
-	assert_int_equal(hp_aead_choose(clock_that_hastens, false),
-			 HP_AEAD_SODIUM);
-	/* Who has no AES is not chosen where AES is to be spoken. */
-	fake_step_ns = UINT64_C(1) << 40;
-	assert_int_equal(hp_aead_choose(clock_that_hastens, true),
-			 hp_aead_has(last, HP_SUITE_AES) ? HP_AEAD_SODIUM :
-							   HP_AEAD_CRYPTO);
+	for (uint64_t seed = 1; seed < 200; seed++) {
+		track = (struct track){
+			.ns = { { 8800, 3300 }, { 8000, 3300 },
+				{ 7000, 3000 }, { 14000, 9000 } },
+			.rng = rng_of(&seeded, seed),
+			.crowded = true,
+		};
+		assert_int_equal(race(&r, 4, HP_SUITES), 2);
+		assert_int_equal(r.best_ns[2][HP_SUITE_CHACHA], 7000);
+		assert_int_equal(r.best_ns[3][HP_SUITE_AES], 9000);
+	}
+}
+
+static void aead_race_counts_what_is_to_be_spoken(void **state)
+{
+	struct hp_aead_race r;
+
+	(void)state;
+	track = (struct track){
+		.ns = { { 9000, 1000 }, { 7000, 9000 } },
+	};
+	assert_int_equal(race(&r, 2, 1), 1);
+	assert_int_equal(race(&r, 2, HP_SUITES), 0);
+}
+
+static void aead_race_goes_to_the_preferred_when_it_is_close(void **state)
+{
+	struct hp_aead_race r;
+
+	(void)state;
+	track = (struct track){
+		.ns = { { 10000 }, { 9001 }, { 9000 }, { 10000 } },
+	};
+	assert_int_equal(race(&r, 4, 1), 0);
+	track.ns[2][0] = 8999;
+	assert_int_equal(race(&r, 4, 1), 2);
+}
+
+static void aead_race_ends_after_some_ms_or_some_turns(void **state)
+{
+	struct hp_aead_race r;
+
+	(void)state;
+	track = (struct track){ .ns = { { 10000 }, { 10000 } } };
+	(void)race(&r, 2, 1);
+	assert_in_range(track.now_ns, 4 * HP_MS, 4 * HP_MS + 20000);
+	/* Where a turn takes a second, each has 16. */
+	track = (struct track){ .ns = { { 1000000000 }, { 1000000000 } } };
+	(void)race(&r, 2, 1);
+	assert_int_equal(track.turns, 2 * 16);
+}
+
+static uint64_t fake_clock(void)
+{
+	return track.now_ns += 100 * HP_US;
+}
+
+static void aead_choice_can_do_what_is_asked_for(void **state)
+{
+	struct hp_aead *sodium = hp_aead_new(HP_AEAD_SODIUM);
+	struct hp_aead *first = hp_aead_new(HP_AEAD_AUTO);
+	struct hp_aead_choice c;
+
+	(void)state;
+	/* By this clock all are the same. */
+	assert_int_equal(hp_aead_choose(fake_clock, HP_AEAD_AUTO, true, &c),
+			 HP_OK);
+	assert_int_equal(c.engine, hp_aead_engine_of(first));
+	assert_int_equal(c.ns[HP_SUITE_AES], 100 * HP_US / 8);
+	assert_int_equal(hp_aead_choose(fake_clock, HP_AEAD_SODIUM, false,
+					&c), HP_OK);
+	assert_int_equal(c.engine, HP_AEAD_SODIUM);
+	assert_int_equal(c.ns[HP_SUITE_CHACHA], 100 * HP_US / 8);
+	assert_int_equal(c.ns[HP_SUITE_AES], 0);
+	assert_int_equal(hp_aead_choose(fake_clock, HP_AEAD_SODIUM, true, &c),
+			 hp_aead_has(sodium, HP_SUITE_AES) ? HP_OK :
+							     HP_ERR_UNKNOWN);
+#ifndef HP_HAVE_IPSEC_MB
+	assert_int_equal(hp_aead_choose(fake_clock, HP_AEAD_IPSEC_MB, false,
+					&c), HP_ERR_UNKNOWN);
+#endif
+	hp_aead_free(sodium);
 	hp_aead_free(first);
-	hp_aead_free(last);
 }
 
 static void aead_names_are_read_as_they_are_written(void **state)
@@ -444,7 +539,12 @@ int main(void)
 		cmocka_unit_test(aead_engines_refuse_any_changed_bit_and_key),
 		cmocka_unit_test(aead_batch_mixes_suites_keys_and_failures),
 		cmocka_unit_test(aead_goes_on_after_it_forgot_its_keys),
-		cmocka_unit_test(aead_choice_is_the_one_that_measured_fastest),
+		cmocka_unit_test(aead_race_is_won_by_the_fastest_in_any_crowd),
+		cmocka_unit_test(aead_race_counts_what_is_to_be_spoken),
+		cmocka_unit_test(
+			aead_race_goes_to_the_preferred_when_it_is_close),
+		cmocka_unit_test(aead_race_ends_after_some_ms_or_some_turns),
+		cmocka_unit_test(aead_choice_can_do_what_is_asked_for),
 		cmocka_unit_test(aead_names_are_read_as_they_are_written),
 		cmocka_unit_test(aead_gives_the_vector_of_the_rfc),
 		cmocka_unit_test(aead_gives_the_vectors_of_gcm),
