@@ -444,7 +444,7 @@ static enum hp_err on_session(struct hp_meet_client *c, unsigned int af,
 	enum hp_err err;
 
 	/* Once a new one is asked for, the old session is the past. */
-	if (!c->standing || af != c->af ||
+	if (!c->standing || (af != c->af && !c->trying) ||
 	    (c->state != HP_MEET_UP && c->state != HP_MEET_HELLO_SENT) ||
 	    memcmp(h->session, c->session, sizeof(c->session)) != 0)
 		return HP_ERR_STATE;
@@ -454,6 +454,10 @@ static enum hp_err on_session(struct hp_meet_client *c, unsigned int af,
 					    hp_get_be64(h->counter));
 	if (err)
 		return err;
+	if (af != c->af)
+		c->trying = false;
+	c->af = af;
+	c->info.server = c->cfg.server[af];
 	heard(c, now_ns);
 	if (c->state == HP_MEET_HELLO_SENT)
 		session_resume(c, now_ns);

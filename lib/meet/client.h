@@ -222,8 +222,9 @@ void hp_meet_bye(struct hp_meet_client *c, uint64_t now_ns);
  */
 void hp_meet_network_changed(struct hp_meet_client *c, uint64_t now_ns);
 
-/* Sends one keepalive beside those that are planned, to find out whether it is
- * answered; nothing is concluded when it is not.
+/* Sends a keepalive to each of the server's addresses beside those that are
+ * planned, to find out whether one is answered: that is the address in use then.
+ * Nothing is concluded when none is.
  */
 void hp_meet_try(struct hp_meet_client *c, uint64_t now_ns);
 

@@ -85,6 +85,7 @@ struct hp_meet_client {
 
 	/* The session. @standing: it may live, although answers are missed. */
 	bool standing;
+	bool trying; /* the answer may come by the other family */
 	uint8_t session[HP_MEET_ID_LEN];
 	struct hp_meet_keys keys;
 	struct hp_meet_window window;

@@ -154,8 +154,15 @@ void hp_meet_refresh(struct hp_meet_client *c, uint64_t now_ns)
 
 void hp_meet_try(struct hp_meet_client *c, uint64_t now_ns)
 {
-	if (c->state == HP_MEET_UP)
-		mc_keepalive_put(c, now_ns);
+	if (c->state != HP_MEET_UP)
+		return;
+	mc_keepalive_put(c, now_ns);
+	if (!c->cfg.server[!c->af].family)
+		return;
+	c->trying = true;
+	c->af = !c->af;
+	mc_keepalive_put(c, now_ns);
+	c->af = !c->af;
 }
 
 void hp_meet_info(const struct hp_meet_client *c, struct hp_meet_info *out)

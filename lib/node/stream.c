@@ -61,10 +61,18 @@ static void move_relays(struct server *s)
 	uint32_t sock = hp_stream_sock(s);
 
 	for (struct peer *p = n->peers; p; p = p->hh.next) {
-		p->relays[i].path.sock = sock;
+		struct hp_path *way = &p->relays[i].path;
+
+		if (hp_path_set(way)) {
+			way->remote = s->addr;
+			way->sock = sock;
+		}
 		if (!p->known || !hp_path_set(&p->relay) ||
-		    p->relay_server != i || p->relay.sock == sock)
+		    p->relay_server != i ||
+		    (p->relay.sock == sock &&
+		     hp_addr_eq(&p->relay.remote, &s->addr)))
 			continue;
+		p->relay.remote = s->addr;
 		p->relay.sock = sock;
 		hp_peer_route(p);
 		hp_punch_set_relay(p->punch, &p->relay, n->now_ns);
@@ -148,6 +156,7 @@ enum hp_err hp_stream_rx(struct server *s, const struct hp_path *from,
 	if (is.heard == was.heard)
 		return err;
 	s->by_stream = false;
+	s->addr = from->remote;
 	if (is.state == HP_MEET_UP && is.settled)
 		leave_stream(s);
 	return err;

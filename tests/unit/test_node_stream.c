@@ -285,6 +285,32 @@ static void way_back_to_udp_is_seamless(void **state)
 	}
 }
 
+/* By a stream nothing tells which of a server's addresses a host could reach by
+ * UDP: each is tried.
+ */
+static void host_with_ipv6_alone_comes_back_too(void **state)
+{
+	static struct net t;
+	struct sim_site ip6 = { .ip6 = "2001:db8:9::2", .link = &ten_ms,
+				 .port = WORLD_PORT };
+
+	(void)state;
+	begin(&t, 12, HP_OVER_UDP);
+	t.a = sim_world_join(&t.w, "alice", &ip6);
+	sim_host_block(t.a->host, true);
+	t.b = site(&t, "bob", false);
+	assert_true(wait_over(&t, HP_OVER_TCP, 4 * HP_S));
+	want(&t);
+	assert_true(sim_world_wait(t.a, "bob", HP_PEER_RELAYED, HP_S));
+	talk(&t, 2 * HP_S);
+	sim_host_block(t.a->host, false);
+	assert_true(talk(&t, 34 * HP_S) < 250 * HP_MS);
+	assert_true(is_over(t.a, HP_OVER_UDP));
+	assert_int_equal(info_of(t.a, 0).addr.family, HP_AF_6);
+	assert_int_equal(sim_world_state(t.a, "bob"), HP_PEER_RELAYED);
+	sim_world_free(&t.w);
+}
+
 static void udp_that_gets_blocked_later_is_left(void **state)
 {
 	static struct net t;
@@ -429,6 +455,7 @@ int main(void)
 		cmocka_unit_test(udp_is_tried_again_ever_more_rarely),
 		cmocka_unit_test(udp_is_tried_at_once_when_the_network_changes),
 		cmocka_unit_test(way_back_to_udp_is_seamless),
+		cmocka_unit_test(host_with_ipv6_alone_comes_back_too),
 		cmocka_unit_test(udp_that_gets_blocked_later_is_left),
 		cmocka_unit_test(stream_that_comes_too_late_is_closed),
 		cmocka_unit_test(stream_that_ends_is_made_again),
