@@ -20,6 +20,14 @@ static uint32_t min(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+static bool by_stream(const struct sim_world_node *x)
+{
+	for (unsigned int i = 0; i < x->world->n_servers; i++)
+		if (x->tcp[i].state == SIM_TCP_UP)
+			return true;
+	return false;
+}
+
 struct mtu_range mtu_allowed(const struct place *a, const struct place *b,
 			     const struct hp_node_peer_info *info)
 {
@@ -39,6 +47,11 @@ struct mtu_range mtu_allowed(const struct place *a, const struct place *b,
 			    inner(up_b->link.mtu, far_most, path)),
 	};
 
+	/* A stream carries any length; the leg behind it may not. */
+	if (hp_path_is_stream(path))
+		r.most = inner(up_b->link.mtu, far_most, path);
+	if (path->channel && by_stream(b->node))
+		r.most = WORLD_MTU;
 	/* nor which way out of a LAN a path back into it takes. */
 	if (!path->channel && up_a == up_b)
 		r.most = WORLD_MTU;

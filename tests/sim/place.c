@@ -170,6 +170,7 @@ void place_build(struct place *p, struct sim_world *w, unsigned int i)
 	w->aes = p->port % 4 != 0;
 	w->cipher = p->port % 8 == 1 ? HP_CIPHER_CHACHA : HP_CIPHER_AUTO;
 	p->node = sim_world_join(w, names[i], &site);
+	sim_host_block(p->node->host, p->blocked);
 	p->node->tells = p->tells;
 	p->least_mtu = p->link.mtu;
 }

@@ -31,6 +31,7 @@ enum place_ip { PLACE_IP4, PLACE_IP6, PLACE_BOTH };
 /**
  * struct place - Where one node lives
  * @fixed:   the user chose the port
+ * @blocked: UDP does not pass, until the end
  * @beside:  lives in the LAN of this one
  * @carrier: shares the carrier's NAT of this one
  * @subnet:  third byte of the LAN's prefix: may be that of another LAN
@@ -49,6 +50,7 @@ struct place {
 	struct sim_link link;
 	uint16_t port;
 	bool fixed;
+	bool blocked;
 	bool tells;
 	unsigned int least_mtu;
 	struct place_kind made;	/* what @kind may point to */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "../sim/block.h"
 #include "../sim/run.h"
 
 #include <string.h>
@@ -224,6 +225,15 @@ static bool talk_until(struct run *r, pair_fn *test, uint64_t limit_ns,
 	}
 }
 
+/* All of it is by UDP again, where that passes. */
+static bool is_by_udp(struct run *r, unsigned int i, unsigned int k,
+		      uint64_t since_ns)
+{
+	(void)since_ns;
+	return r->sc.heavy || (block_is_over(node(r, i)) &&
+			       block_is_over(node(r, k)));
+}
+
 static uint64_t connect_limit(const struct run *r)
 {
 	if (r->sc.heavy)
@@ -246,12 +256,14 @@ static bool settle(struct run *r, uint64_t connect_ns, const char *what)
 {
 	return talk_until(r, is_connected, connect_ns, what) &&
 	       talk_until(r, is_settled, settle_limit(r), what) &&
+	       talk_until(r, is_by_udp, settle_limit(r), what) &&
 	       talk_until(r, is_open, CONNECT_LOSSY, what);
 }
 
 static bool settle_after(struct run *r, enum scenario_event e)
 {
-	bool fast = e == EVENT_SLEEP && loses_little(r);
+	bool fast = e == EVENT_SLEEP && loses_little(r) &&
+		    !block_any(&r->sc);
 
 	return settle(r, fast ? WAKE_TIME : connect_limit(r),
 		      scenario_event_text(e));
@@ -274,6 +286,7 @@ static bool no_wonders(struct run *r)
 static void build(struct run *r, uint64_t seed, FILE *trace)
 {
 	sim_world_init(&r->w, seed, true);
+	r->w.streams = r->sc.streams;
 	while (r->w.n_servers < r->sc.n_servers)
 		sim_world_add_server(&r->w);
 	sim_set_hops(r->w.sim, r->sc.hops);
@@ -333,6 +346,18 @@ static void play_one_way(struct run *r, const struct scenario_step *e)
 	sim_host_deafen(node(r, i)->host, NULL);
 }
 
+/* All are reached by way of the server, over TCP. */
+static void play_block(struct run *r, const struct scenario_step *e)
+{
+	sim_host_block(node(r, e->node)->host, true);
+	if (!talk_until(r, is_connected, connect_limit(r) + BLOCK_NOTICED,
+			"blocked"))
+		return;
+	for (uint64_t t = 0; t < e->for_ns; t += STEP)
+		talk(r);
+	sim_host_block(node(r, e->node)->host, r->sc.places[e->node].blocked);
+}
+
 static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 {
 	struct place *p = &r->sc.places[e->node];
@@ -351,12 +376,14 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 			sim_nat_flush(p->home_nat);
 		if (p->carrier_nat)
 			sim_nat_flush(p->carrier_nat);
+		block_forget_streams(&r->w);
 		break;
 	case EVENT_RENUMBER:
 		snprintf(ip, sizeof(ip), "203.0.113.%u",
 			 150 + 8 * at + e->node);
 		if (top_nat(p))
 			sim_nat_renumber(top_nat(p), ip);
+		block_forget_streams(&r->w);
 		r->misled[e->node] |= p->kind->home && p->kind->home->poison;
 		break;
 	case EVENT_RESTART:
@@ -377,6 +404,9 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 		sim_world_sleep(p->node);
 		sim_world_run(&r->w, e->for_ns);
 		sim_world_wake(p->node);
+		break;
+	case EVENT_BLOCK:
+		play_block(r, e);
 		break;
 	case EVENT_ONE_WAY:
 		play_one_way(r, e);
@@ -432,7 +462,11 @@ static void play_all(struct run *r)
 	}
 	for (unsigned int i = 0; i < 10; i++)
 		talk(r);
-	no_wonders(r);
+	if (!no_wonders(r) || !block_any(&r->sc))
+		return;
+	watch_say(&r->watch, "---- UDP passes everywhere");
+	block_end(&r->sc);
+	settle(r, connect_limit(r), "UDP passes again");
 }
 
 static void sum_up(struct run *r, struct run_result *out)

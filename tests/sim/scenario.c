@@ -101,6 +101,10 @@ static void step_draw(struct scenario *s, struct scenario_step *e,
 	case EVENT_ONE_WAY:
 		e->for_ns = 20 * HP_S;
 		break;
+	case EVENT_BLOCK:
+		e->for_ns = (20 + hp_rng_below(r, 60)) * HP_S;
+		s->streams = true;
+		break;
 	case EVENT_MTU:
 		if (s->places[e->node].beside)
 			e->node = (unsigned int)(s->places[e->node].beside -
@@ -135,8 +139,13 @@ void scenario_draw(struct scenario *s, uint64_t seed)
 	for (unsigned int i = 0; i < s->n; i++)
 		s->places[i].link.mtu = mtu_draw(s, i, &r);
 	s->n_steps = hp_rng_below(&r, SCENARIO_EVENTS + 1);
+	s->streams = one_in(&r, 2);
 	for (unsigned int i = 0; i < s->n_steps; i++)
 		step_draw(s, &s->steps[i], &r);
+	for (unsigned int i = 0; i < s->n; i++) {
+		s->places[i].blocked = one_in(&r, 12);
+		s->streams |= s->places[i].blocked;
+	}
 }
 
 const char *scenario_event_text(enum scenario_event e)
@@ -156,6 +165,8 @@ const char *scenario_event_text(enum scenario_event e)
 		return "silence";
 	case EVENT_SLEEP:
 		return "host is suspended";
+	case EVENT_BLOCK:
+		return "UDP is blocked";
 	case EVENT_ONE_WAY:
 		return "host is deaf to the next";
 	case EVENT_MTU:
@@ -175,7 +186,7 @@ void scenario_print(const struct scenario *s, FILE *out)
 
 		fprintf(out, "  %c: %s%s%s%s, %s, %sport %u, lifetime %u s, "
 			"%.1f ms, jitter %.1f ms, loss %.1f %%, twice %.1f %%, "
-			"MTU %u%s", 'a' + (int)i, p->kind->name,
+			"MTU %u%s%s", 'a' + (int)i, p->kind->name,
 			p->kind == &p->made && p->made.carrier ?
 			", home router" : "", p->hairpin ? ", hairpin" : "",
 			p->subnet == 1 ? ", 192.168.1" : "", ips[p->ip],
@@ -184,7 +195,8 @@ void scenario_print(const struct scenario *s, FILE *out)
 			(double)p->link.jitter_ns / 1e6,
 			(double)p->link.loss_ppm / 1e4,
 			(double)p->link.dup_ppm / 1e4, p->link.mtu,
-			p->tells ? " (tells)" : "");
+			p->tells ? " (tells)" : "",
+			p->blocked ? ", UDP blocked" : "");
 		if (p->beside)
 			fprintf(out, ", in the LAN of %c",
 				'a' + (int)(p->beside - s->places));
@@ -193,7 +205,8 @@ void scenario_print(const struct scenario *s, FILE *out)
 				'a' + (int)(p->carrier - s->places));
 		fputc('\n', out);
 	}
-	fprintf(out, "  %u servers, %u hops%s%s\n", s->n_servers, s->hops,
+	fprintf(out, "  %u servers, %u hops%s%s%s\n", s->n_servers, s->hops,
+		s->streams ? ", streams" : "",
 		s->stranger ? ", a stranger repeats datagrams" : "",
 		s->both_ask ? ", both ask" : "");
 	for (unsigned int i = 0; i < s->n_steps; i++)

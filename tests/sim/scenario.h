@@ -17,6 +17,7 @@ enum scenario_event {
 	EVENT_UNPLUG,	/* a host is unplugged for a while */
 	EVENT_IDLE,	/* nobody says a word for long */
 	EVENT_SLEEP,	/* a host is suspended for ten minutes */
+	EVENT_BLOCK,	/* UDP of one is blocked, and passes again */
 	EVENT_ONE_WAY,	/* it hears nothing of another, directly */
 	EVENT_MTU,	/* an uplink carries less, or more */
 	EVENT_KINDS,
@@ -38,6 +39,7 @@ struct scenario {
 	bool heavy;		/* up to half of them, on each link */
 	bool stranger;
 	bool both_ask;
+	bool streams;		/* nodes may speak TCP to servers */
 	uint64_t stagger_ns;	/* between the starts of two nodes */
 	struct scenario_step steps[SCENARIO_EVENTS];
 	unsigned int n_steps;

@@ -219,7 +219,7 @@ static void node_out_whole(void *ctx, const struct hp_path *path,
 {
 	struct sim_world_node *x = ctx;
 
-	if (x->tells && !sim_host_fits(x->host,
+	if (x->tells && !hp_path_is_stream(path) && !sim_host_fits(x->host,
 				       (enum hp_family)path->remote.family, len))
 		hp_node_send_failed(x->node, path, EMSGSIZE,
 				    sim_now(x->world->sim));
