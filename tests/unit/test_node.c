@@ -12,27 +12,12 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
 #include "base/crypto.h"
 #include "base/datagram.h"
 #include "base/pkt.h"
 #include "member/judge.h"
+#include "node_world.h"
 #include "punch/candidates.h"
-
-static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
-
-/* A home router: port-preserving, endpoint-independent, filtering. */
-static const struct sim_nat_config home = {
-	.mapping = SIM_EIM,
-	.filtering = SIM_APDF,
-	.poison = true,
-};
-
-static const struct sim_nat_config symmetric = {
-	.mapping = SIM_APDM,
-	.filtering = SIM_APDF,
-	.ports = SIM_RANDOM,
-};
 
 struct pair {
 	struct sim_world w;
@@ -50,17 +35,16 @@ static void pair_of(struct pair *t, uint64_t seed, bool relay,
 	t->nat_a = a ? sim_nat_new(t->w.sim, a, NULL, "203.0.113.11") : NULL;
 	t->nat_b = b ? sim_nat_new(t->w.sim, b, NULL, "203.0.113.12") : NULL;
 	t->a = sim_world_add(&t->w, "alice", t->nat_a,
-			 a ? "192.168.1.2" : "203.0.113.21", &ten_ms);
+			 a ? "192.168.1.2" : "203.0.113.21", &nw_ten_ms);
 	t->b = sim_world_add(&t->w, "bob", t->nat_b,
-			 b ? "192.168.2.2" : "203.0.113.22", &ten_ms);
+			 b ? "192.168.2.2" : "203.0.113.22", &nw_ten_ms);
 }
 
 /* Both are registered, then alice asks for bob. */
 static void pair_up(struct pair *t)
 {
 	sim_world_run(&t->w, 2 * HP_S);
-	assert_int_equal(hp_node_want(t->a->node, "bob", sim_now(t->w.sim)),
-			 HP_OK);
+	nw_want(t->a, "bob");
 }
 
 static void packets_pass(struct pair *t)
@@ -84,7 +68,7 @@ static void two_home_routers_end_up_direct(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 1, true, &home, &home);
+	pair_of(&t, 1, true, &nw_home, &nw_home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
 	assert_true(sim_world_wait(t.b, "alice", HP_PEER_DIRECT, HP_S));
@@ -106,7 +90,7 @@ static void the_server_tells_how_the_node_is_seen(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 15, true, &home, &symmetric);
+	pair_of(&t, 15, true, &nw_home, &nw_symmetric);
 	sim_world_run(&t.w, 5 * HP_S);
 	hp_node_server_get(t.a->node, 0, &info);
 	assert_int_equal(info.state, HP_SERVER_REGISTERED);
@@ -129,7 +113,7 @@ static void packets_flow_over_the_relay_while_the_hole_is_made(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 2, true, &symmetric, &symmetric);
+	pair_of(&t, 2, true, &nw_symmetric, &nw_symmetric);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_RELAYED, HP_S));
 	packets_pass(&t);
@@ -143,7 +127,7 @@ static void a_hole_needs_no_relay(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 3, false, &home, &home);
+	pair_of(&t, 3, false, &nw_home, &nw_home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 7 * HP_S));
 	packets_pass(&t);
@@ -155,7 +139,7 @@ static void a_public_node_is_reached_from_behind_a_symmetric_nat(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 4, true, &symmetric, NULL);
+	pair_of(&t, 4, true, &nw_symmetric, NULL);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 3 * HP_S));
 	packets_pass(&t);
@@ -167,7 +151,7 @@ static void the_first_packet_for_a_pinned_peer_connects(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 5, true, &home, &home);
+	pair_of(&t, 5, true, &nw_home, &nw_home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
 	/* Bob never asked for alice, yet can talk to her. */
@@ -181,12 +165,10 @@ static void both_asking_at_once_connect_once(void **state)
 
 	(void)state;
 	for (uint64_t seed = 100; seed < 120; seed++) {
-		pair_of(&t, seed, true, &home, &home);
+		pair_of(&t, seed, true, &nw_home, &nw_home);
 		sim_world_run(&t.w, 2 * HP_S);
-		assert_int_equal(hp_node_want(t.a->node, "bob",
-					      sim_now(t.w.sim)), HP_OK);
-		assert_int_equal(hp_node_want(t.b->node, "alice",
-					      sim_now(t.w.sim)), HP_OK);
+		nw_want(t.a, "bob");
+		nw_want(t.b, "alice");
 		assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
 		assert_true(sim_world_wait(t.b, "alice", HP_PEER_DIRECT,
 				       2 * HP_S));
@@ -200,7 +182,7 @@ static void a_restarted_peer_is_met_again(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 6, true, &home, &home);
+	pair_of(&t, 6, true, &nw_home, &nw_home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
 	packets_pass(&t);
@@ -220,7 +202,7 @@ static void a_flushed_nat_is_recovered_from(void **state)
 	uint64_t before;
 
 	(void)state;
-	pair_of(&t, 7, true, &home, &home);
+	pair_of(&t, 7, true, &nw_home, &nw_home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
 	packets_pass(&t);
@@ -242,7 +224,7 @@ static void a_direct_path_outlives_the_server(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 8, true, &home, &home);
+	pair_of(&t, 8, true, &nw_home, &nw_home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
 	sim_world_server_stop(&t.w, 0);
@@ -262,23 +244,22 @@ static void an_address_learned_late_is_told_to_who_was_met(void **state)
 {
 	const struct sim_site site = { .ip4 = "192.168.2.2",
 				       .ip6 = "2001:db8:5::2",
-				       .link = &ten_ms,
+				       .link = &nw_ten_ms,
 				       .port = WORLD_PORT };
 	struct sim_site at = site;
 	struct pair t;
 
 	(void)state;
 	sim_world_init(&t.w, 17, true);
-	t.nat_a = sim_nat_new(t.w.sim, &symmetric, NULL, "203.0.113.11");
+	t.nat_a = sim_nat_new(t.w.sim, &nw_symmetric, NULL, "203.0.113.11");
 	t.nat_b = sim_nat_new(t.w.sim,
 			      &(struct sim_nat_config){ .filtering = SIM_ADF },
 			      NULL, "203.0.113.12");
-	t.a = sim_world_add(&t.w, "alice", t.nat_a, "192.168.1.2", &ten_ms);
+	t.a = sim_world_add(&t.w, "alice", t.nat_a, "192.168.1.2", &nw_ten_ms);
 	sim_world_run(&t.w, 2 * HP_S);
 	at.nat = t.nat_b;
 	t.b = sim_world_join(&t.w, "bob", &at);
-	assert_int_equal(hp_node_want(t.b->node, "alice", sim_now(t.w.sim)),
-			 HP_OK);
+	nw_want(t.b, "alice");
 	assert_true(sim_world_wait(t.b, "alice", HP_PEER_DIRECT, 5 * HP_S));
 	packets_pass(&t);
 	sim_world_free(&t.w);
@@ -289,7 +270,7 @@ static void silence_is_noticed_without_a_data_thread(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 18, true, &home, &home);
+	pair_of(&t, 18, true, &nw_home, &nw_home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
 	sim_world_run(&t.w, 100 * HP_S);
@@ -309,7 +290,7 @@ static void a_slow_path_is_found_with_few_probes(void **state)
 {
 	const struct sim_link slow = { .delay_ns = 100 * HP_MS };
 	struct sim_nat_config a = { .filtering = SIM_ADF };
-	struct sim_nat_config b = symmetric;
+	struct sim_nat_config b = nw_symmetric;
 	struct pair t;
 
 	(void)state;
@@ -327,7 +308,7 @@ static void a_slow_path_is_found_with_few_probes(void **state)
 /* Each answer comes from a new port, and would open one more. */
 static void nats_without_filters_are_not_filled_up(void **state)
 {
-	struct sim_nat_config open = symmetric;
+	struct sim_nat_config open = nw_symmetric;
 	struct pair t;
 
 	(void)state;
@@ -396,7 +377,7 @@ static void a_nomination_sent_on_by_a_stranger_moves_nobody(void **state)
 
 static void an_idle_path_is_kept_and_its_session_renewed(void **state)
 {
-	struct sim_nat_config short_lived = home;
+	struct sim_nat_config short_lived = nw_home;
 	struct pair t;
 
 	(void)state;
@@ -416,12 +397,11 @@ static void an_unknown_peer_is_offline_and_met_when_it_comes(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 10, true, &home, &home);
+	pair_of(&t, 10, true, &nw_home, &nw_home);
 	sim_world_run(&t.w, 2 * HP_S);
-	assert_int_equal(hp_node_want(t.a->node, "carol", sim_now(t.w.sim)),
-			 HP_OK);
+	nw_want(t.a, "carol");
 	assert_true(sim_world_wait(t.a, "carol", HP_PEER_OFFLINE, HP_S));
-	sim_world_add(&t.w, "carol", NULL, "203.0.113.23", &ten_ms);
+	sim_world_add(&t.w, "carol", NULL, "203.0.113.23", &nw_ten_ms);
 	assert_true(sim_world_wait(t.a, "carol", HP_PEER_DIRECT, 60 * HP_S));
 	assert_int_equal(hp_node_want(t.a->node, "alice", sim_now(t.w.sim)),
 			 HP_ERR_EXISTS);
@@ -437,7 +417,7 @@ static void who_is_parted_from_is_neither_called_nor_let_in(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 61, true, &home, &home);
+	pair_of(&t, 61, true, &nw_home, &nw_home);
 	pair_up(&t);
 	hp_node_want_all(t.a->node, sim_now(t.w.sim));
 	hp_node_want_all(t.b->node, sim_now(t.w.sim));
@@ -479,8 +459,8 @@ static void all_members_form_a_full_mesh(void **state)
 		struct sim_nat *nat;
 
 		snprintf(ip, sizeof(ip), "203.0.113.%u", 11 + i);
-		nat = sim_nat_new(w.sim, &home, NULL, ip);
-		sim_world_add(&w, names[i], nat, "192.168.1.2", &ten_ms);
+		nat = sim_nat_new(w.sim, &nw_home, NULL, ip);
+		sim_world_add(&w, names[i], nat, "192.168.1.2", &nw_ten_ms);
 		hp_node_want_all(w.nodes[i].node, sim_now(w.sim));
 	}
 	sim_world_run(&w, 60 * HP_S);
@@ -498,7 +478,7 @@ static void a_newcomer_gets_a_permanent_certificate(void **state)
 	struct pair t;
 
 	(void)state;
-	pair_of(&t, 12, true, &home, &home);
+	pair_of(&t, 12, true, &nw_home, &nw_home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
 	sim_world_run(&t.w, 2 * HP_S);
@@ -517,7 +497,7 @@ static void a_revoked_peer_is_refused(void **state)
 	size_t len;
 
 	(void)state;
-	pair_of(&t, 13, true, &home, &home);
+	pair_of(&t, 13, true, &nw_home, &nw_home);
 	pair_up(&t);
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, 2 * HP_S));
 	assert_int_equal(hp_revoked_make(&t.w.root, 1, &serial, 1, list, &len),
@@ -548,7 +528,7 @@ static void the_same_seed_gives_the_same_run(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < 2; i++) {
 		sim_world_init(&t.w, 77, true);
-		t.nat_a = sim_nat_new(t.w.sim, &home, NULL, "203.0.113.11");
+		t.nat_a = sim_nat_new(t.w.sim, &nw_home, NULL, "203.0.113.11");
 		t.a = sim_world_add(&t.w, "alice", t.nat_a, "192.168.1.2", &lossy);
 		t.b = sim_world_add(&t.w, "bob", NULL, "203.0.113.22", &lossy);
 		pair_up(&t);

@@ -12,12 +12,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
 #include "base/crypto.h"
 #include "base/datagram.h"
 #include "member/call.h"
-
-static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
+#include "node_world.h"
 
 static const struct sim_nat_config home = {
 	.mapping = SIM_EIM,
@@ -42,12 +40,6 @@ static void lan_of(struct lan *t, uint64_t seed, bool server)
 	t->nat = sim_nat_new(t->w.sim, &home, NULL, "203.0.113.11");
 	t->a = sim_world_add(&t->w, "alice", t->nat, "192.168.1.2", NULL);
 	t->b = sim_world_add(&t->w, "bob", t->nat, "192.168.1.3", NULL);
-}
-
-static void want(struct sim_world_node *x, const char *peer)
-{
-	assert_int_equal(hp_node_want(x->node, peer, sim_now(x->world->sim)),
-			 HP_OK);
 }
 
 static void packets_pass(struct sim_world_node *a, struct sim_world_node *b)
@@ -81,7 +73,7 @@ static void two_on_a_lan_meet_within_a_second(void **state)
 	(void)state;
 	for (uint64_t seed = 1; seed < 9; seed++) {
 		lan_of(&t, seed, false);
-		want(t.a, "bob");
+		nw_want(t.a, "bob");
 		assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, HP_S));
 		assert_true(sim_world_wait(t.b, "alice", HP_PEER_DIRECT,
 					   100 * HP_MS));
@@ -99,7 +91,7 @@ static void one_asked_for_late_is_found_within_a_second(void **state)
 	(void)state;
 	lan_of(&t, 20, false);
 	sim_world_run(&t.w, 300 * HP_S);
-	want(t.b, "alice");
+	nw_want(t.b, "alice");
 	assert_true(sim_world_wait(t.b, "alice", HP_PEER_DIRECT, HP_S));
 	packets_pass(t.a, t.b);
 	sim_world_free(&t.w);
@@ -146,8 +138,8 @@ static void a_beacon_does_not_leave_its_lan(void **state)
 	lan_of(&t, 23, false);
 	far = sim_nat_new(t.w.sim, &home, NULL, "203.0.113.12");
 	c = sim_world_add(&t.w, "carol", far, "192.168.1.4", NULL);
-	want(t.a, "carol");
-	want(c, "alice");
+	nw_want(t.a, "carol");
+	nw_want(c, "alice");
 	sim_world_run(&t.w, 20 * HP_S);
 	assert_int_equal(sim_world_state(t.a, "carol"), HP_PEER_CONNECTING);
 	sim_world_free(&t.w);
@@ -160,7 +152,7 @@ static void the_lan_wins_over_the_hairpin(void **state)
 	(void)state;
 	lan_of(&t, 24, true);
 	sim_world_run(&t.w, 2 * HP_S);
-	want(t.a, "bob");
+	nw_want(t.a, "bob");
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, HP_S));
 	sim_world_run(&t.w, 5 * HP_S);
 	assert_int_equal(info_of(t.a, "bob").path.remote.ip[0], 192);
@@ -230,12 +222,12 @@ static void old_calls_move_nobody_and_are_not_amplified(void **state)
 	assert_non_null(r.tape);
 	r.host = sim_host_new(t.w.sim, t.nat, "192.168.1.66", NULL);
 	sim_observe(t.w.sim, record, &r);
-	want(t.a, "bob");
+	nw_want(t.a, "bob");
 	assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT, HP_S));
 	/* Calls of runs that are long past, of both. */
 	for (unsigned int run = 0; run < 3; run++) {
 		sim_world_restart(t.a);
-		want(t.a, "bob");
+		nw_want(t.a, "bob");
 		assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT,
 					   2 * HP_S));
 		sim_world_run(&t.w, 2 * HP_S);
@@ -279,7 +271,7 @@ static void far_of(struct far *t, uint64_t seed)
 		snprintf(in, sizeof(in), "192.168.%u.2", 1 + i);
 		t->x[i] = sim_world_add(&t->w, names[i],
 					sim_nat_new(t->w.sim, &home, NULL, out),
-					in, &ten_ms);
+					in, &nw_ten_ms);
 	}
 	sim_world_run(&t->w, 2 * HP_S);
 }
@@ -291,14 +283,14 @@ static void who_restarts_finds_its_peers_without_a_server(void **state)
 	(void)state;
 	for (uint64_t seed = 40; seed < 44; seed++) {
 		far_of(&t, seed);
-		want(t.x[0], "bob");
+		nw_want(t.x[0], "bob");
 		assert_true(sim_world_wait(t.x[0], "bob", HP_PEER_DIRECT,
 					   2 * HP_S));
 		packets_pass(t.x[0], t.x[1]);
 		assert_true(t.x[0]->cached > 0 && t.x[0]->cached < 4);
 		sim_world_server_stop(&t.w, 0);
 		sim_world_reload(t.x[0]);
-		want(t.x[0], "bob");
+		nw_want(t.x[0], "bob");
 		assert_true(sim_world_wait(t.x[0], "bob", HP_PEER_DIRECT,
 					   5 * HP_S));
 		assert_true(sim_world_wait(t.x[1], "alice", HP_PEER_DIRECT,
@@ -315,7 +307,7 @@ static void who_restarts_is_found_by_its_peers(void **state)
 
 	(void)state;
 	far_of(&t, 50);
-	want(t.x[0], "bob");
+	nw_want(t.x[0], "bob");
 	assert_true(sim_world_wait(t.x[0], "bob", HP_PEER_DIRECT, 2 * HP_S));
 	sim_world_server_stop(&t.w, 0);
 	sim_world_restart(t.x[1]);
@@ -340,7 +332,7 @@ static void a_cache_that_is_damaged_is_refused_whole(void **state)
 
 	(void)state;
 	far_of(&t, 51);
-	want(t.x[0], "bob");
+	nw_want(t.x[0], "bob");
 	assert_true(sim_world_wait(t.x[0], "bob", HP_PEER_DIRECT, 2 * HP_S));
 	len = hp_node_cache_get(t.x[0]->node, cache);
 	assert_int_equal(hp_node_cache_set(t.x[0]->node, cache, len, &port),
@@ -372,8 +364,8 @@ static void two_are_introduced_by_a_peer_of_both(void **state)
 	(void)state;
 	for (uint64_t seed = 60; seed < 64; seed++) {
 		far_of(&t, seed);
-		want(t.x[0], "bob");
-		want(t.x[2], "bob");
+		nw_want(t.x[0], "bob");
+		nw_want(t.x[2], "bob");
 		assert_true(sim_world_wait(t.x[0], "bob", HP_PEER_DIRECT,
 					   2 * HP_S));
 		assert_true(sim_world_wait(t.x[2], "bob", HP_PEER_DIRECT,
@@ -381,7 +373,7 @@ static void two_are_introduced_by_a_peer_of_both(void **state)
 		sim_world_server_stop(&t.w, 0);
 		/* Before it is seen to be gone, and after. */
 		sim_world_run(&t.w, seed % 2 * 90 * HP_S);
-		want(t.x[0], "carol");
+		nw_want(t.x[0], "carol");
 		assert_true(sim_world_wait(t.x[0], "carol", HP_PEER_DIRECT,
 					   5 * HP_S));
 		packets_pass(t.x[0], t.x[2]);
@@ -408,11 +400,11 @@ static void with_a_server_nobody_else_is_asked(void **state)
 
 	(void)state;
 	far_of(&t, 70);
-	want(t.x[0], "bob");
+	nw_want(t.x[0], "bob");
 	assert_true(sim_world_wait(t.x[0], "bob", HP_PEER_DIRECT, 2 * HP_S));
 	sim_world_run(&t.w, 30 * HP_S);
 	sim_observe(t.w.sim, count_calls, &calls);
-	want(t.x[0], "carol");
+	nw_want(t.x[0], "carol");
 	sim_world_run(&t.w, 2 * HP_S);
 	assert_int_equal(sim_world_state(t.x[0], "carol"), HP_PEER_DIRECT);
 	assert_int_equal(calls, 0);

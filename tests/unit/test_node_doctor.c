@@ -10,10 +10,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
 #include "node/diagnose.h"
 #include "node/halves.h"
 #include "node/report.h"
+#include "node_world.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -193,22 +193,6 @@ static void pairs_join_what_both_ends_saw(void **state)
 
 /* ---- over the virtual internet ------------------------------------------- */
 
-static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
-static const struct sim_nat_config home = {
-	.mapping = SIM_EIM, .filtering = SIM_APDF, .poison = true,
-};
-static const struct sim_nat_config symmetric = {
-	.mapping = SIM_APDM, .filtering = SIM_APDF, .ports = SIM_RANDOM,
-};
-
-static struct sim_world_node *behind(struct sim_world *w, const char *name,
-				     const struct sim_nat_config *nat,
-				     const char *outside, const char *inside)
-{
-	return sim_world_add(w, name, sim_nat_new(w->sim, nat, NULL, outside),
-			     inside, &ten_ms);
-}
-
 static void halves_are_told_on_request(const struct sim_nat_config *nat,
 				       enum hp_peer_state want)
 {
@@ -217,12 +201,12 @@ static void halves_are_told_on_request(const struct sim_nat_config *nat,
 	struct sim_world w;
 
 	sim_world_init(&w, 3, true);
-	a = behind(&w, "alice", nat, "203.0.113.11", "192.168.1.2");
-	b = behind(&w, "bob", nat, "203.0.113.12", "192.168.2.2");
+	a = nw_behind(&w, "alice", nat, "203.0.113.11", "192.168.1.2");
+	b = nw_behind(&w, "bob", nat, "203.0.113.12", "192.168.2.2");
 	sim_world_run(&w, 2 * HP_S);
 	assert_int_equal(hp_node_half_ask(a->node, "bob", true,
 					  sim_now(w.sim)), HP_ERR_UNKNOWN);
-	assert_int_equal(hp_node_want(a->node, "bob", sim_now(w.sim)), HP_OK);
+	nw_want(a, "bob");
 	assert_int_equal(hp_node_half_ask(a->node, "bob", true,
 					  sim_now(w.sim)), HP_ERR_STATE);
 	assert_true(sim_world_wait(a, "bob", want, 2 * HP_S));
@@ -245,13 +229,13 @@ static void halves_are_told_on_request(const struct sim_nat_config *nat,
 static void half_comes_over_the_direct_path(void **state)
 {
 	(void)state;
-	halves_are_told_on_request(&home, HP_PEER_DIRECT);
+	halves_are_told_on_request(&nw_home, HP_PEER_DIRECT);
 }
 
 static void half_comes_over_the_relay(void **state)
 {
 	(void)state;
-	halves_are_told_on_request(&symmetric, HP_PEER_RELAYED);
+	halves_are_told_on_request(&nw_symmetric, HP_PEER_RELAYED);
 }
 
 /* ---- from facts to cause ------------------------------------------------- */

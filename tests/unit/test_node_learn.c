@@ -11,10 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
+#include "node_world.h"
 #include "punch/nat.h"
-
-static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
 
 struct pair {
 	struct sim_world w;
@@ -35,7 +33,7 @@ static void begin(struct pair *t, const struct sim_nat_config *cfg,
 	for (unsigned int i = 0; i < 2; i++) {
 		t->nat[i] = sim_nat_new(t->w.sim, cfg, NULL, outside[i]);
 		t->node[i] = sim_world_add(&t->w, i ? "bob" : "alice",
-					   t->nat[i], "192.168.1.2", &ten_ms);
+					   t->nat[i], "192.168.1.2", &nw_ten_ms);
 	}
 }
 
@@ -126,8 +124,7 @@ static void short_memory_of_a_nat_keeps_an_idle_path(void **state)
 	(void)state;
 	begin(&t, &cfg, 2);
 	sim_world_run(&t.w, 175 * HP_S);
-	assert_int_equal(hp_node_want(t.node[0]->node, "bob",
-				      sim_now(t.w.sim)), HP_OK);
+	nw_want(t.node[0], "bob");
 	assert_true(sim_world_wait(t.node[0], "bob", HP_PEER_DIRECT,
 				   5 * HP_S));
 	sim_world_run(&t.w, 60 * HP_S);
@@ -162,8 +159,7 @@ static uint64_t deaf_peer(struct pair *t, uint64_t after_ns, bool *sockets)
 	begin(t, &cfg, 1);
 	sim_world_run(&t->w, after_ns);
 	sim_host_deafen(t->node[1]->host, t->node[0]->host);
-	assert_int_equal(hp_node_want(t->node[0]->node, "bob",
-				      sim_now(t->w.sim)), HP_OK);
+	nw_want(t->node[0], "bob");
 	*sockets = false;
 	for (unsigned int i = 0; i < 200; i++) {
 		sim_world_packet(t->node[0], t->node[1]);

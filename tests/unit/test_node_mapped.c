@@ -8,15 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
-
-static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
-
-static const struct sim_nat_config symmetric = {
-	.mapping = SIM_APDM,
-	.filtering = SIM_APDF,
-	.ports = SIM_RANDOM,
-};
+#include "node_world.h"
 
 struct pair {
 	struct sim_world w;
@@ -28,17 +20,12 @@ static void begin(struct pair *t)
 {
 	memset(t, 0, sizeof(*t));
 	sim_world_init(&t->w, 5, true);
-	t->a = sim_world_add(&t->w, "alice",
-			     sim_nat_new(t->w.sim, &symmetric, NULL,
-					 "203.0.113.211"),
-			     "192.168.1.2", &ten_ms);
-	t->b = sim_world_add(&t->w, "bob",
-			     sim_nat_new(t->w.sim, &symmetric, NULL,
-					 "203.0.113.212"),
-			     "192.168.2.2", &ten_ms);
+	t->a = nw_behind(&t->w, "alice", &nw_symmetric,
+			 "203.0.113.211", "192.168.1.2");
+	t->b = nw_behind(&t->w, "bob", &nw_symmetric,
+			 "203.0.113.212", "192.168.2.2");
 	sim_world_run(&t->w, 3 * HP_S);
-	assert_int_equal(hp_node_want(t->b->node, "alice", sim_now(t->w.sim)),
-			 HP_OK);
+	nw_want(t->b, "alice");
 	assert_true(sim_world_wait(t->b, "alice", HP_PEER_RELAYED, 2 * HP_S));
 }
 

@@ -11,18 +11,16 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/net.h"
 #include "base/crypto.h"
 #include "base/time.h"
 #include "meet/registry.h"
 #include "meet/stun.h"
 #include "node/netcheck.h"
+#include "node_world.h"
 
 #define SERVERS 2
 #define OWN_PORT 40000
 #define BEHIND "192.168.7.2"
-
-static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
 
 struct server {
 	struct sim *sim;
@@ -85,7 +83,7 @@ static void server_start(struct server *s, struct sim *sim, const char *ip4,
 					     server_tick, s };
 
 	s->sim = sim;
-	s->host = sim_host_new(sim, NULL, ip4, &ten_ms);
+	s->host = sim_host_new(sim, NULL, ip4, &nw_ten_ms);
 	sim_host_renumber(s->host, ip6);
 	cfg.rng = sim_rng(sim);
 	cfg.ops = &server_ops;
@@ -144,7 +142,7 @@ static void place_init(struct place *p, const struct sim_nat_config *nat,
 	server_start(&p->server[1], p->sim, "203.0.113.2", "2001:db8:1::2");
 	if (nat)
 		p->nat = sim_nat_new(p->sim, nat, NULL, "203.0.113.11");
-	p->host = sim_host_new(p->sim, p->nat, ip4 ? ip4 : ip6, &ten_ms);
+	p->host = sim_host_new(p->sim, p->nat, ip4 ? ip4 : ip6, &nw_ten_ms);
 	if (ip4 && ip6)
 		sim_host_renumber(p->host, ip6);
 }
@@ -313,44 +311,49 @@ static void each_nat_is_told_as_far_as_its_servers_can(void **state)
 	assert_int_equal(bad, 0);
 }
 
-static void without_a_relay_some_peers_are_out_of_reach(void **state)
+/* Behind a symmetric NAT, with one thing as @set makes it. */
+static void symmetric_expects(const char *label,
+			      void (*set)(struct hp_netcheck_facts *f),
+			      const char *const want[HP_NC_PEERS])
 {
-	const struct sim_nat_config random = {
-		.mapping = SIM_APDM, .filtering = SIM_APDF,
-		.ports = SIM_RANDOM,
-	};
-	static const char *const want[HP_NC_PEERS] = {
-		"direct", "maybe-direct", "none", "none", "none",
-	};
 	struct hp_netcheck_facts facts;
 	struct place p;
 
-	(void)state;
-	place_init(&p, &random, BEHIND, NULL);
+	place_init(&p, &nw_symmetric, BEHIND, NULL);
 	check(&p, 1, false, &facts);
-	facts.no_relay = true;
-	assert_int_equal(wrong_expect("no relay", &facts, want), 0);
+	set(&facts);
+	assert_int_equal(wrong_expect(label, &facts, want), 0);
 	place_free(&p);
+}
+
+static void set_no_relay(struct hp_netcheck_facts *f)
+{
+	f->no_relay = true;
+}
+
+static void set_mapped(struct hp_netcheck_facts *f)
+{
+	f->mapped = true;
+}
+
+static void without_a_relay_some_peers_are_out_of_reach(void **state)
+{
+	static const char *const want[HP_NC_PEERS] = {
+		"direct", "maybe-direct", "none", "none", "none",
+	};
+
+	(void)state;
+	symmetric_expects("no relay", set_no_relay, want);
 }
 
 static void gateway_that_opens_ports_makes_paths_direct(void **state)
 {
-	const struct sim_nat_config random = {
-		.mapping = SIM_APDM, .filtering = SIM_APDF,
-		.ports = SIM_RANDOM,
-	};
 	static const char *const want[HP_NC_PEERS] = {
 		"direct", "direct", "direct", "relayed", "none",
 	};
-	struct hp_netcheck_facts facts;
-	struct place p;
 
 	(void)state;
-	place_init(&p, &random, BEHIND, NULL);
-	check(&p, 1, false, &facts);
-	facts.mapped = true;
-	assert_int_equal(wrong_expect("mapped", &facts, want), 0);
-	place_free(&p);
+	symmetric_expects("mapped", set_mapped, want);
 }
 
 static void ports_of_a_block_stay_within_it(void **state)

@@ -14,28 +14,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
+#include "node_world.h"
 #include "punch/nat.h"
 
 /* As lib/node/sample.c has it. */
 #define REBIND_GAP (600 * HP_S)
-
-static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
-
-static const struct sim_nat_config linux_nat = {
-	.mapping = SIM_APDM,
-	.filtering = SIM_APDF,
-	.ports = SIM_OVERLOAD,
-	.lifetime_ns = 120 * HP_S,
-};
-
-/* Nobody gets a direct path through it who is not easy to reach himself. */
-static const struct sim_nat_config symmetric = {
-	.mapping = SIM_APDM,
-	.filtering = SIM_APDF,
-	.ports = SIM_RANDOM,
-	.lifetime_ns = 120 * HP_S,
-};
 
 struct home {
 	struct sim_world w;
@@ -53,23 +36,17 @@ static void begin(struct home *t, uint64_t seed, uint32_t methods)
 	memset(t, 0, sizeof(*t));
 	sim_world_init(&t->w, seed, true);
 	sim_world_add_server(&t->w);
-	t->nat = sim_nat_new(t->w.sim, &linux_nat, NULL, "203.0.113.11");
-	far = sim_nat_new(t->w.sim, &symmetric, NULL, "203.0.113.12");
+	t->nat = sim_nat_new(t->w.sim, &nw_linux, NULL, "203.0.113.11");
+	far = sim_nat_new(t->w.sim, &nw_symmetric, NULL, "203.0.113.12");
 	t->first = sim_world_add(&t->w, "first", t->nat, "192.168.1.3",
-				 &ten_ms);
+				 &nw_ten_ms);
 	sim_world_run(&t->w, HP_S);
 	t->w.methods = methods;
 	t->alice = sim_world_add(&t->w, "alice", t->nat, "192.168.1.2",
 				 NULL);
 	t->w.methods = 0;
-	t->bob = sim_world_add(&t->w, "bob", far, "192.168.2.2", &ten_ms);
+	t->bob = sim_world_add(&t->w, "bob", far, "192.168.2.2", &nw_ten_ms);
 	sim_world_run(&t->w, 2 * HP_S);
-}
-
-static void want(struct home *t, const char *peer)
-{
-	assert_int_equal(hp_node_want(t->alice->node, peer,
-				      sim_now(t->w.sim)), HP_OK);
 }
 
 static struct hp_nat_facts facts(const struct home *t)
@@ -99,7 +76,7 @@ static void clash_is_left_once_and_the_peer_told(void **state)
 
 		begin(&t, seed, 0);
 		assert_true(hp_nat_is_hard(facts(&t).mapping));
-		want(&t, "bob");
+		nw_want(t.alice, "bob");
 		assert_true(sim_world_wait(t.alice, "bob", HP_PEER_DIRECT,
 					   20 * HP_S));
 		sim_world_run(&t.w, 30 * HP_S);
@@ -120,12 +97,12 @@ static void socket_stays_while_a_direct_path_is_in_use(void **state)
 
 	(void)state;
 	begin(&t, 3, 0);
-	sim_world_add(&t.w, "open", NULL, "203.0.113.21", &ten_ms);
+	sim_world_add(&t.w, "open", NULL, "203.0.113.21", &nw_ten_ms);
 	sim_world_run(&t.w, 2 * HP_S);
-	want(&t, "open");
+	nw_want(t.alice, "open");
 	assert_true(sim_world_wait(t.alice, "open", HP_PEER_DIRECT,
 				   10 * HP_S));
-	want(&t, "bob");
+	nw_want(t.alice, "bob");
 	sim_world_run(&t.w, 120 * HP_S);
 	assert_true(t.alice->most_extra > 0);
 	assert_true(hp_nat_is_hard(facts(&t).mapping));
@@ -141,7 +118,7 @@ static void socket_stays_when_the_method_is_off(void **state)
 
 	(void)state;
 	begin(&t, 3, HP_METHODS_ALL & ~(uint32_t)HP_METHOD_REBIND);
-	want(&t, "bob");
+	nw_want(t.alice, "bob");
 	sim_world_run(&t.w, 120 * HP_S);
 	assert_true(t.alice->most_extra > 0);
 	assert_int_equal(t.alice->moved, 0);
@@ -187,17 +164,17 @@ static void second_move_waits_its_time(void **state)
 
 	(void)state;
 	begin(&t, 5, 0);
-	far = sim_nat_new(t.w.sim, &symmetric, NULL, "203.0.113.13");
-	late = sim_world_add(&t.w, "late", far, "192.168.3.2", &ten_ms);
+	far = sim_nat_new(t.w.sim, &nw_symmetric, NULL, "203.0.113.13");
+	late = sim_world_add(&t.w, "late", far, "192.168.3.2", &nw_ten_ms);
 	again_ns = sim_now(t.w.sim) + REBIND_GAP;
-	want(&t, "bob");
+	nw_want(t.alice, "bob");
 	assert_true(sim_world_wait(t.alice, "bob", HP_PEER_DIRECT,
 				   20 * HP_S));
 	sim_world_kill(t.bob);
 	sim_world_run(&t.w, 60 * HP_S);
 	assert_int_not_equal(sim_world_state(t.alice, "bob"), HP_PEER_DIRECT);
 	clash_again(&t);
-	want(&t, "late");
+	nw_want(t.alice, "late");
 	assert_false(talk_until_moved(&t, late, 2, again_ns));
 	assert_true(hp_nat_is_hard(facts(&t).mapping));
 	assert_int_equal(sim_world_state(t.alice, "late"), HP_PEER_RELAYED);

@@ -12,22 +12,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
+#include "node_world.h"
 
 #define SERVERS 3
-
-static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
-
-static const struct sim_nat_config home = {
-	.mapping = SIM_EIM,
-	.filtering = SIM_APDF,
-};
-
-static const struct sim_nat_config symmetric = {
-	.mapping = SIM_APDM,
-	.filtering = SIM_APDF,
-	.ports = SIM_RANDOM,
-};
 
 struct pair {
 	struct sim_world w;
@@ -50,15 +37,9 @@ static void begin(struct pair *t, uint64_t seed,
 static void join(struct pair *t)
 {
 	t->a = sim_world_add(&t->w, "alice", t->nat[0], "192.168.1.2",
-			     &ten_ms);
-	t->b = sim_world_add(&t->w, "bob", t->nat[1], "192.168.2.2", &ten_ms);
+			     &nw_ten_ms);
+	t->b = sim_world_add(&t->w, "bob", t->nat[1], "192.168.2.2", &nw_ten_ms);
 	sim_world_run(&t->w, 3 * HP_S);
-}
-
-static void want(struct pair *t)
-{
-	assert_int_equal(hp_node_want(t->a->node, "bob", sim_now(t->w.sim)),
-			 HP_OK);
 }
 
 /* Which server relays for @x, or SERVERS. */
@@ -111,10 +92,10 @@ static void one_dead_of_three_costs_no_waiting(void **state)
 	for (unsigned int dead = 0; dead < SERVERS; dead++) {
 		static struct pair t;
 
-		begin(&t, 1 + dead, &home);
+		begin(&t, 1 + dead, &nw_home);
 		sim_world_server_stop(&t.w, dead);
 		join(&t);
-		want(&t);
+		nw_want(t.a, "bob");
 		assert_true(sim_world_wait(t.a, "bob", HP_PEER_DIRECT,
 					   500 * HP_MS));
 		sim_world_free(&t.w);
@@ -127,9 +108,9 @@ static void the_nearest_server_relays(void **state)
 	for (uint64_t seed = 10; seed < 20; seed++) {
 		static struct pair t;
 
-		begin(&t, seed, &symmetric);
+		begin(&t, seed, &nw_symmetric);
 		join(&t);
-		want(&t);
+		nw_want(t.a, "bob");
 		talk(&t, 5 * HP_S);
 		assert_int_equal(relay_of(&t, t.a, "bob"), 0);
 		assert_int_equal(relay_of(&t, t.b, "alice"), 0);
@@ -143,9 +124,9 @@ static void another_server_takes_over_at_once(void **state)
 	for (uint64_t seed = 20; seed < 30; seed++) {
 		static struct pair t;
 
-		begin(&t, seed, &symmetric);
+		begin(&t, seed, &nw_symmetric);
 		join(&t);
-		want(&t);
+		nw_want(t.a, "bob");
 		talk(&t, 20 * HP_S);
 		sim_world_server_stop(&t.w, 0);
 		assert_true(talk(&t, 10 * HP_S) < 1500 * HP_MS);
@@ -160,10 +141,10 @@ static void a_nearer_server_that_comes_back_relays_again(void **state)
 	static struct pair t;
 
 	(void)state;
-	begin(&t, 41, &symmetric);
+	begin(&t, 41, &nw_symmetric);
 	sim_world_server_stop(&t.w, 0);
 	join(&t);
-	want(&t);
+	nw_want(t.a, "bob");
 	talk(&t, 20 * HP_S);
 	assert_int_equal(relay_of(&t, t.a, "bob"), 1);
 	sim_world_server_start(&t.w, 0);
@@ -180,9 +161,9 @@ static void the_relay_is_warm_when_a_direct_path_dies(void **state)
 	for (unsigned int i = 0; i < 4; i++) {
 		static struct pair t;
 
-		begin(&t, 50 + i, &home);
+		begin(&t, 50 + i, &nw_home);
 		join(&t);
-		want(&t);
+		nw_want(t.a, "bob");
 		talk(&t, 20 * HP_S);
 		assert_int_equal(sim_world_state(t.a, "bob"), HP_PEER_DIRECT);
 		sim_world_server_stop(&t.w, 0);

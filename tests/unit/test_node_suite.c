@@ -12,10 +12,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
 #include "base/crypto.h"
 #include "node/explain.h"
 #include "node/internal.h"
+#include "node_world.h"
 
 static const char chacha[] = "ChaCha20-Poly1305";
 static const char aes[] = "AES-256-GCM";
@@ -35,10 +35,6 @@ static const char *const names[2] = { "alice", "bob" };
 
 static void pair_new(struct pair *t, uint64_t seed, const struct side side[2])
 {
-	static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
-	static const struct sim_nat_config home = {
-		.mapping = SIM_EIM, .filtering = SIM_APDF,
-	};
 	static const char *const outer[2] = { "203.0.113.11", "203.0.113.12" };
 	static const char *const inner[2] = { "192.168.1.2", "192.168.2.2" };
 
@@ -46,10 +42,8 @@ static void pair_new(struct pair *t, uint64_t seed, const struct side side[2])
 	for (int i = 0; i < 2; i++) {
 		t->w.aes = side[i].aes;
 		t->w.cipher = side[i].cipher;
-		t->x[i] = sim_world_add(&t->w, names[i],
-					sim_nat_new(t->w.sim, &home, NULL,
-						    outer[i]),
-					inner[i], &ten_ms);
+		t->x[i] = nw_behind(&t->w, names[i], &nw_home,
+				    outer[i], inner[i]);
 	}
 }
 
@@ -72,8 +66,7 @@ static const char *cipher_of(struct pair *t, int i)
 static void connect_pair(struct pair *t)
 {
 	sim_world_run(&t->w, 2 * HP_S);
-	assert_int_equal(hp_node_want(t->x[0]->node, names[1],
-				      sim_now(t->w.sim)), HP_OK);
+	nw_want(t->x[0], names[1]);
 	sim_world_run(&t->w, 2 * HP_S);
 }
 
@@ -218,8 +211,7 @@ static void a_change_of_mind_holds_from_the_next_start(void **state)
 		t.x[1]->cipher = minds[i];
 		sim_world_restart(t.x[1]);
 		sim_world_run(&t.w, 2 * HP_S);
-		assert_int_equal(hp_node_want(t.x[1]->node, names[0],
-					      sim_now(t.w.sim)), HP_OK);
+		nw_want(t.x[1], names[0]);
 		sim_world_run(&t.w, 5 * HP_S);
 		packets_pass(&t, minds[i] == HP_CIPHER_CHACHA ? chacha : aes);
 	}

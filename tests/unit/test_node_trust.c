@@ -12,15 +12,13 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
 #include "base/crypto.h"
 #include "member/judge.h"
 #include "node/internal.h"
+#include "node_world.h"
 
 #define WALL_S 1800000000u
 #define UNTIL_S (WALL_S + 86400)
-
-static const struct sim_link ten_ms = { .delay_ns = 10 * HP_MS };
 
 struct trio {
 	struct sim_world w;
@@ -33,17 +31,16 @@ static void trio_of(struct trio *t, uint64_t seed)
 {
 	sim_world_init(&t->w, seed, true);
 	t->alice = sim_world_add(&t->w, "alice", NULL, "203.0.113.21",
-				 &ten_ms);
-	t->bob = sim_world_add(&t->w, "bob", NULL, "203.0.113.22", &ten_ms);
+				 &nw_ten_ms);
+	t->bob = sim_world_add(&t->w, "bob", NULL, "203.0.113.22", &nw_ten_ms);
 	t->carol = sim_world_add(&t->w, "carol", NULL, "203.0.113.23",
-				 &ten_ms);
+				 &nw_ten_ms);
 	sim_world_run(&t->w, 2 * HP_S);
 }
 
 static void meet(struct sim_world_node *a, const char *name)
 {
-	assert_int_equal(hp_node_want(a->node, name, sim_now(a->world->sim)),
-			 HP_OK);
+	nw_want(a, name);
 	assert_true(sim_world_wait(a, name, HP_PEER_DIRECT, 5 * HP_S));
 	sim_world_run(a->world, 2 * HP_S);
 }
@@ -184,8 +181,7 @@ static void a_second_user_of_a_token_does_not_disturb_the_first(void **state)
 			  &t.carol->id);
 	sim_world_restart(t.carol);
 	sim_world_run(&t.w, 2 * HP_S);
-	assert_int_equal(hp_node_want(t.carol->node, "alice",
-				      sim_now(t.w.sim)), HP_OK);
+	nw_want(t.carol, "alice");
 	sim_world_run(&t.w, 2 * HP_S);
 	assert_int_equal(sim_world_state(t.alice, "bob"), HP_PEER_DIRECT);
 	assert_true(packets_pass(t.alice, t.bob));

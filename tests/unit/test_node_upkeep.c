@@ -12,31 +12,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../sim/world.h"
+#include "node_world.h"
 
 #define STEP (20 * HP_MS)
 #define RUNS 8
-
-static const struct sim_nat_config home = {
-	.mapping = SIM_EIM,
-	.filtering = SIM_APDF,
-	.poison = true,
-	.lifetime_ns = 120 * HP_S,
-};
-
-static const struct sim_nat_config linux_nat = {
-	.mapping = SIM_APDM,
-	.filtering = SIM_APDF,
-	.ports = SIM_OVERLOAD,
-	.lifetime_ns = 120 * HP_S,
-};
-
-static const struct sim_nat_config symmetric = {
-	.mapping = SIM_APDM,
-	.filtering = SIM_APDF,
-	.ports = SIM_RANDOM,
-	.lifetime_ns = 120 * HP_S,
-};
 
 struct pair {
 	struct sim_world w;
@@ -78,8 +57,8 @@ static void begin(struct pair *t, uint64_t seed, bool direct)
 		.delay_ns = (5 + 5 * (seed % 8)) * HP_MS,
 		.jitter_ns = HP_MS,
 	};
-	const struct sim_nat_config *cfg = !direct ? &symmetric :
-					   seed & 1 ? &home : &linux_nat;
+	const struct sim_nat_config *cfg = !direct ? &nw_symmetric :
+					   seed & 1 ? &nw_home : &nw_linux;
 
 	memset(t, 0, sizeof(*t));
 	sim_world_init(&t->w, seed, true);
@@ -90,8 +69,7 @@ static void begin(struct pair *t, uint64_t seed, bool direct)
 	t->node[1] = sim_world_add(&t->w, "bob", t->nat[1], "192.168.2.2",
 				   &link);
 	sim_world_run(&t->w, 3 * HP_S);
-	assert_int_equal(hp_node_want(t->node[0]->node, "bob",
-				      sim_now(t->w.sim)), HP_OK);
+	nw_want(t->node[0], "bob");
 	talk(t, 20 * HP_S);
 	assert_int_equal(sim_world_state(t->node[0], "bob"),
 			 direct ? HP_PEER_DIRECT : HP_PEER_RELAYED);
