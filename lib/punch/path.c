@@ -156,6 +156,8 @@ void hp_track_fail(struct hp_track *t)
 	t->faster = 0;
 	t->srtt_ns = 0;
 	t->history = t->n_history = 0;
+	/* What it carried before says nothing of why it carries no more. */
+	t->sent = t->answered = t->heard = t->errors = t->denied = 0;
 }
 
 bool hp_track_is_unanswered(const struct hp_track *t, uint64_t now_ns)

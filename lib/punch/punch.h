@@ -301,7 +301,7 @@ enum hp_punch_drop {
  * struct hp_punch_path_info - One path, as the machine knows it
  * @path:     where it leads
  * @kind:     HP_CAND_RELAYED: the relay
- * @sent:     probes (requests) sent on it
+ * @sent:     probes (requests) sent on it; these counts begin anew when it fails
  * @answered: of them, how many were
  * @heard:    requests of the peer that came over it
  * @errors:   sends that failed

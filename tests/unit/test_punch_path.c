@@ -215,6 +215,20 @@ static void losses_make_lossy_and_take_long_to_forget(void **state)
 	assert_false(hp_track_is_clean(&t));
 }
 
+/* What is told of it is why it does not work now. */
+static void path_that_fails_counts_anew(void **state)
+{
+	struct hp_track t = { .heard = 3, .errors = 2, .denied = 1 };
+	uint64_t now = HP_S;
+
+	(void)state;
+	ping(&t, &now, HP_MS);
+	assert_true(t.answered);
+	hp_track_fail(&t);
+	assert_int_equal(t.sent + t.answered + t.heard + t.errors + t.denied,
+			 0);
+}
+
 static void switching_needs_five_ms_and_ten_percent_three_times(void **state)
 {
 	static const struct {
@@ -285,6 +299,7 @@ int main(void)
 		cmocka_unit_test(response_nobody_waits_for_is_refused),
 		cmocka_unit_test(late_response_still_proves_the_path),
 		cmocka_unit_test(losses_make_lossy_and_take_long_to_forget),
+		cmocka_unit_test(path_that_fails_counts_anew),
 		cmocka_unit_test(
 			switching_needs_five_ms_and_ten_percent_three_times),
 		cmocka_unit_test(one_bad_sample_starts_the_count_again),
