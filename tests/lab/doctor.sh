@@ -1,78 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: ISC
-# What `hptunctl doctor` names as the cause, for every topology of the lab.
-# Drawing: lib.sh.
+# What `hptunctl doctor` names as the cause where something is in the way; what
+# it says of NATs: nat.sh, natbox.sh and pair.sh. Drawing: lib.sh.
 # shellcheck source=tests/lab/members.sh
 . "$TOP/tests/lab/members.sh"
-
-# diagnosed HOST PEER: the main cause, in the word for programs.
-diagnosed() {
-	{ on "$1" hptunctl doctor "$2" --json || true; } | jq -r .cause
-}
-calls() { [ "$(diagnosed "$1" "$2")" = "$3" ]; }
-
-# tells HOST PEER CAUSE: that is named, and stays named; a connection may need a
-# while to settle.
-tells() {
-	if ! { within 20 calls "$@" && sleep 1 && calls "$@"; }; then
-		on "$1" hptunctl doctor "$2" || true
-		fail "$1 asked about $2: $(diagnosed "$1" "$2"), not $3"
-	fi
-	say "$1 about $2: $3"
-}
-both_tell() { tells alice bob "$1"; tells bob alice "${2:-$1}"; }
-
-# ---- where they sit -------------------------------------------------------
-# settled KIND KIND: they have met by some path.
-settled() {
-	two_members "$1" "$2"
-	meet alice bob
-}
-
-case_direct() {
-	settled nat nat
-	both_tell direct
-}
-
-case_both_symmetric() {
-	settled random random
-	both_tell both-nats-symmetric
-}
-
-case_no_common_family() {
-	# shellcheck disable=SC2034
-	FAMILY=46
-	lab_up
-	internet
-	router nat_a 11 nat
-	router nat_b 12 nat
-	host alice
-	host bob
-	FAMILY=4 plug alice nat_a 2
-	FAMILY=6 plug bob nat_b 2
-	rendezvous
-	founds alice
-	joins bob
-	meet alice bob
-	both_tell no-common-family
-}
-
-case_carrier_without_hairpin() {
-	lab_up
-	internet
-	router carrier 11 nat 100.64.11
-	router home_a 21 nat "" carrier
-	router home_b 22 nat "" carrier
-	host alice
-	host bob
-	plug alice home_a 2
-	plug bob home_b 2
-	rendezvous
-	founds alice
-	joins bob
-	meet alice bob
-	both_tell hairpin-missing
-}
 
 # ---- what is in the way ---------------------------------------------------
 # They met, and it is there from the start.
@@ -112,27 +43,6 @@ case_own_firewall_forbids_to_send() {
 # alice is up and wants to reach bob, in vain.
 asks_for_bob() {
 	! on alice hptun up --peer bob --timeout 3 || fail "bob is reached"
-}
-
-case_nobody_answers() {
-	two_members
-	on s nft -f - <<-END
-	table inet cloud {
-		chain input {
-			type filter hook input priority filter;
-			udp dport { 8888, 8889 } drop
-		}
-	}
-	END
-	asks_for_bob
-	tells alice bob rendezvous-unreachable
-}
-
-case_peer_is_not_there() {
-	two_members
-	asks_for_bob
-	tells alice bob peer-offline
-	tells alice zebra peer-unknown
 }
 
 case_methods_switched_off() {

@@ -6,14 +6,9 @@
 . "$TOP/tests/lab/members.sh"
 
 # alice and bob behind one router; there is no rendezvous, and no internet.
-one_lan() {
+lonely_lan() {
 	lab_up
-	internet
-	router nat_a 11 nat
-	host alice
-	host bob
-	plug alice nat_a 2
-	plug bob nat_a 3
+	one_lan nat
 	founds alice
 	joins bob
 	ip -n "$LAB-nat_a" link set wan down
@@ -26,7 +21,7 @@ fast() { # A B: the path was there within a second
 }
 
 case_one_lan_without_internet() {
-	one_lan
+	lonely_lan
 	meet alice bob
 	path alice bob lan
 	both_reach alice bob
@@ -46,7 +41,7 @@ case_one_lan_without_internet() {
 case_one_lan_of_ipv6_alone() {
 	# shellcheck disable=SC2034
 	FAMILY=6
-	one_lan
+	lonely_lan
 	meet alice bob
 	path alice bob lan
 	[ "$(of alice bob .path.family)" = 6 ]
@@ -56,7 +51,7 @@ case_one_lan_of_ipv6_alone() {
 
 # It neither calls nor hears when it is told not to.
 case_no_beacon_no_meeting() {
-	one_lan
+	lonely_lan
 	on bob sed -i '/^Device/a Beacon = no' /etc/hptun/home/network.conf
 	up alice --no-wait
 	up bob --no-wait

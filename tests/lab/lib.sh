@@ -545,3 +545,41 @@ two_sites() {
 	plug alice nat_a 2
 	plug bob nat_b 2
 }
+
+# one_lan KIND: both behind nat_a, numbers 2 and 3 of its LAN.
+one_lan() {
+	internet
+	router nat_a 11 "$1"
+	host alice
+	host bob
+	plug alice nat_a 2
+	plug bob nat_a 3
+}
+
+# one_carrier KIND: two homes in the net of one carrier's router.
+#   alice - [ home_a ] -.
+#                      [ carrier ] - internet
+#   bob --- [ home_b ] -'
+one_carrier() {
+	internet
+	router carrier 11 "$1" 100.64.11
+	router home_a 21 nat "" carrier
+	router home_b 22 nat "" carrier
+	host alice
+	host bob
+	plug alice home_a 2
+	plug bob home_b 2
+}
+
+# two_families A B: as two_sites of kind nat, with a server that has both
+# families; alice has those of A, bob those of B.
+two_families() {
+	FAMILY=46
+	internet
+	router nat_a 11 nat
+	router nat_b 12 nat
+	host alice
+	host bob
+	FAMILY=$1 plug alice nat_a 2
+	FAMILY=$2 plug bob nat_b 2
+}

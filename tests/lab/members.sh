@@ -20,14 +20,19 @@ joins() { # NEWCOMER [INVITED-BY]
 	on "$1" hptun join "$token"
 }
 
+# membership: their network, once alice and bob are plugged in.
+membership() {
+	rendezvous
+	founds alice
+	joins bob
+}
+
 # two_members [KIND KIND]: alice and bob behind their routers, set up, not up.
 # shellcheck disable=SC2120
 two_members() {
 	lab_up
 	two_sites "${1:-nat}" "${2:-nat}"
-	rendezvous
-	founds alice
-	joins bob
+	membership
 }
 
 # up HOST [ARG...]: `hptun up` begins there; ups HOST...: they have ended well.
@@ -71,6 +76,40 @@ reaches() { # A B: over IPv4 and IPv6, 3 of 3
 	done
 }
 both_reach() { reaches "$1" "$2"; reaches "$2" "$1"; }
+
+# diagnosed HOST PEER: what `hptunctl doctor` names as the main cause, in the
+# word for programs, and the kind of path there is; then its reason.
+diagnosed() {
+	{ on "$1" hptunctl doctor "$2" --json || true; } |
+		jq -r '"\(.cause) \(.path.kind // "none")", .why'
+}
+calls() { [[ "$(diagnosed "$1" "$2")" == "$3"* ]]; }
+
+# tells HOST PEER CAUSE [KIND]: that is named, and stays named; a connection may
+# need a while to settle.
+tells() {
+	local words="$3${4:+ $4}"
+	within 20 calls "$1" "$2" "$words" || {
+		on "$1" hptunctl doctor "$2" || true
+		fail "$1 asked about $2: $(diagnosed "$1" "$2"), not $words"
+	}
+	[ "$3" = direct ] || { sleep 1; must 1 calls "$1" "$2" "$words"; }
+	say "$1 about $2: $(diagnosed "$1" "$2" | paste -sd :)"
+}
+# both_tell CAUSE [CAUSE-AT-BOB [KIND]]
+both_tell() {
+	tells alice bob "$1" "${3:-}" &
+	tells bob alice "${2:-$1}" "${3:-}"
+	wait $!
+}
+
+# told KIND [CAUSE [CAUSE-AT-BOB]]: alice and bob have that kind of path, and
+# reach each other; the doctor of either knows, and why it is not a better one.
+told() {
+	path alice bob "$1"
+	both_reach alice bob
+	both_tell "${2:-direct}" "${3:-}" "$1"
+}
 
 # not_by_the_rendezvous A B: a burst of pings leaves its counters alone.
 not_by_the_rendezvous() {

@@ -6,25 +6,17 @@
 # shellcheck source=tests/lab/members.sh
 . "$TOP/tests/lab/members.sh"
 
-# found: the network, once all hosts are plugged in.
-found() {
-	rendezvous
-	founds alice
-	joins bob
-}
-
-# met KIND: they meet, with that kind of path on both sides, and reach each
-# other.
+# met KIND [CAUSE]: they meet, with that kind of path on both sides, reach each
+# other, and are told why.
 met() {
 	meet alice bob
-	path alice bob "$1"
-	both_reach alice bob
+	told "$@"
 }
 
 pair() { # KIND KIND
 	lab_up
 	two_sites "$1" "$2"
-	found
+	membership
 }
 
 case_open_input_against_closed() {
@@ -50,7 +42,7 @@ case_home_nat_behind_a_carrier() {
 	host bob
 	plug alice home_a 2
 	plug bob nat_b 2
-	found
+	membership
 	met direct
 }
 
@@ -65,30 +57,19 @@ case_double_nat_on_both_sides() {
 	host bob
 	plug alice home_a 2
 	plug bob home_b 2
-	found
+	membership
 	met direct
 }
 
-# homes_of_one_carrier KIND: two homes, one carrier's router.
-#   alice - [ home_a ] -.
-#                      [ carrier ] - internet
-#   bob --- [ home_b ] -'
-homes_of_one_carrier() {
+homes_of_one_carrier() { # KIND
 	lab_up
-	internet
-	router carrier 11 "$1" 100.64.11
-	router home_a 21 nat "" carrier
-	router home_b 22 nat "" carrier
-	host alice
-	host bob
-	plug alice home_a 2
-	plug bob home_b 2
-	found
+	one_carrier "$1"
+	membership
 }
 
 case_homes_of_a_carrier_that_turns_nothing() {
 	homes_of_one_carrier nat
-	met relayed
+	met relayed hairpin-missing
 }
 
 case_homes_of_a_carrier_with_hairpin() {
@@ -100,20 +81,15 @@ case_homes_of_a_carrier_with_hairpin() {
 # one_wlan KIND: both in one LAN whose switch keeps them apart.
 one_wlan() {
 	lab_up
-	internet
-	router nat_a 11 "$1"
-	host alice
-	host bob
-	plug alice nat_a 2
-	plug bob nat_a 3
+	one_lan "$1"
 	ip -n "$LAB-nat_a" link set alice type bridge_slave isolated on
 	ip -n "$LAB-nat_a" link set bob type bridge_slave isolated on
-	found
+	membership
 }
 
 case_isolated_in_one_lan() {
 	one_wlan nat
-	met relayed
+	met relayed hairpin-missing
 }
 
 case_isolated_in_one_lan_with_hairpin() {
@@ -142,19 +118,10 @@ case_firewalls_of_both_families() {
 }
 
 # ---- one family of two ----------------------------------------------------
-# families A B: the families that alice and bob have; the server has both.
-families() {
-	# shellcheck disable=SC2034
-	FAMILY=46
+families() { # A B
 	lab_up
-	internet
-	router nat_a 11 nat
-	router nat_b 12 nat
-	host alice
-	host bob
-	FAMILY=$1 plug alice nat_a 2
-	FAMILY=$2 plug bob nat_b 2
-	found
+	two_families "$1" "$2"
+	membership
 }
 
 case_ipv4_only_against_both() {
@@ -171,7 +138,7 @@ case_ipv6_only_against_both() {
 
 case_ipv4_only_against_ipv6_only() {
 	families 4 6
-	met relayed
+	met relayed no-common-family
 	[ "$(of alice bob .path.family)" = 4 ]
 	[ "$(of bob alice .path.family)" = 6 ]
 }

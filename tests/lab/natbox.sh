@@ -5,13 +5,12 @@
 # shellcheck source=tests/lab/members.sh
 . "$TOP/tests/lab/members.sh"
 
-# boxed KIND KIND PATH: they meet, with that path on both sides, and reach each
-# other.
+# boxed KIND KIND PATH [CAUSE...]: they meet, with that path on both sides, reach
+# each other, and are told why.
 boxed() {
 	two_members "$1" "$2"
 	meet alice bob
-	path alice bob "$3"
-	both_reach alice bob
+	told "${@:3}"
 }
 
 CONE="box eim apdf preserve"	# what most home routers are
@@ -36,28 +35,17 @@ case_apdm_against_full_cone() {
 # filters all the same.
 homes() { # KIND
 	lab_up
-	internet
-	router carrier 11 "$1" 100.64.11
-	router home_a 21 nat "" carrier
-	router home_b 22 nat "" carrier
-	host alice
-	host bob
-	plug alice home_a 2
-	plug bob home_b 2
-	rendezvous
-	founds alice
-	joins bob
+	one_carrier "$1"
+	membership
 	meet alice bob
 }
 case_carrier_with_hairpin() {
 	homes "box eim apdf random hairpin"
-	path alice bob direct
-	both_reach alice bob
+	told direct
 }
 case_carrier_without_hairpin() {
 	homes "box eim apdf random"
-	path alice bob relayed
-	both_reach alice bob
+	told relayed hairpin-missing
 }
 
 # ---- time -----------------------------------------------------------------
@@ -83,6 +71,7 @@ case_box_that_forgets() {
 	box_says nat_a HUP
 	longest alice 3
 	path alice bob direct
+	both_tell direct
 }
 
 # ---- ports that have to be guessed ----------------------------------------
@@ -94,7 +83,7 @@ guessed() {
 	meet alice bob
 	must 20 is alice bob .path.kind direct
 	must 20 is bob alice .path.kind direct
-	both_reach alice bob
+	told direct
 	ms=$(of alice bob .direct_ms)
 	say "direct after $ms ms"
 	[ "${ms%.*}" -lt 10000 ] || fail "later than 10 s"

@@ -9,34 +9,24 @@
 case_two_nats_that_drop() {
 	two_members nat nat
 	meet alice bob
-	path alice bob direct
-	both_reach alice bob
+	told direct
 	not_by_the_rendezvous alice bob
 }
 
 case_two_nats_with_open_input() {
 	two_members open open
 	meet alice bob
-	path alice bob direct
-	both_reach alice bob
+	told direct
 	not_by_the_rendezvous alice bob
 }
 
 case_one_nat_for_both() {
 	lab_up
-	internet
-	router nat_a 11 nat
-	host alice
-	host bob
-	plug alice nat_a 2
-	plug bob nat_a 3
-	rendezvous
-	founds alice
-	joins bob
+	one_lan nat
+	membership
 	meet alice bob
-	path alice bob lan
+	told lan
 	of alice bob .path.remote | grep -q '^192.168.11.3:'
-	both_reach alice bob
 }
 
 # Both LANs use the same addresses, and both hosts the same one.
@@ -49,12 +39,9 @@ case_two_lans_of_the_same_name() {
 	host bob
 	plug alice nat_a 2
 	plug bob nat_b 2
-	rendezvous
-	founds alice
-	joins bob
+	membership
 	meet alice bob
-	path alice bob direct
-	both_reach alice bob
+	told direct
 }
 
 case_one_is_public() {
@@ -65,13 +52,10 @@ case_one_is_public() {
 	plug alice nat_a 2
 	host bob
 	attach bob 21
-	rendezvous
-	founds alice
-	joins bob
+	membership
 	meet alice bob
-	path alice bob direct
+	told direct
 	of alice bob .path.remote | grep -q '^203.0.113.21:'
-	both_reach alice bob
 }
 
 case_ipv6_without_nat() {
@@ -79,10 +63,9 @@ case_ipv6_without_nat() {
 	FAMILY=6
 	two_members nat nat
 	meet alice bob
-	path alice bob direct
+	told direct
 	of alice bob .path.remote | grep -q '2001:db8:12:'
 	[ "$(of alice bob .path.family)" = 6 ]
-	both_reach alice bob
 }
 
 # IPv4 would have to be relayed; IPv6 goes straight.
@@ -91,29 +74,20 @@ case_ipv6_helps_symmetric_nats() {
 	FAMILY=46
 	two_members random random
 	meet alice bob
-	path alice bob direct
+	told direct
 	[ "$(of alice bob .path.family)" = 6 ]
-	both_reach alice bob
 }
 
 case_symmetric_on_both_sides_is_relayed() {
 	two_members random random
 	meet alice bob
-	both_reach alice bob
-	is alice bob .path.kind relayed || fail "not relayed"
-	is bob alice .path.kind relayed || fail "not relayed"
+	told relayed both-nats-symmetric
 	must 20 is alice bob .why \
 		"both NATs give each destination another port, out of too many to guess"
 	must 20 is bob alice .why \
 		"both NATs give each destination another port, out of too many to guess"
 	on alice hptunctl status
 	on alice hptunctl status | grep -qi relayed
-}
-
-case_symmetric_on_one_side_works() {
-	two_members random nat
-	meet alice bob
-	both_reach alice bob
 }
 
 case_three_nodes_are_a_mesh() {
@@ -149,6 +123,8 @@ case_a_latecomer_joins_the_mesh() {
 	ups carol
 	path alice carol direct
 	path bob carol direct
+	tells alice carol direct direct
+	tells carol bob direct direct
 	both_reach alice carol
 	both_reach bob carol
 }
@@ -193,8 +169,7 @@ case_peer_killed_and_restarted() {
 	up bob --peer alice
 	ups bob
 	must 10 on alice ping -q -c 1 -W 1 "$(overlay bob)"
-	path alice bob direct
-	both_reach alice bob
+	told direct
 }
 
 case_rendezvous_killed_and_restarted() {
@@ -218,6 +193,7 @@ case_rendezvous_killed_and_restarted() {
 		fail "the direct path lost $((100 - $(replies alice))) packets"
 	both_reach carol alice
 	path carol alice direct
+	tells carol alice direct direct
 }
 
 flush_under_a_ping() {
@@ -228,6 +204,7 @@ flush_under_a_ping() {
 	on nat_a conntrack -F
 	longest alice 3
 	path alice bob direct
+	both_tell direct
 }
 case_conntrack_flushed_under_a_ping() { flush_under_a_ping nat; }
 case_conntrack_flushed_on_an_open_router() { flush_under_a_ping open; }
@@ -240,6 +217,7 @@ case_public_address_of_one_side_changes() {
 	renumber nat_a 11 19
 	longest alice 3
 	path alice bob direct
+	both_tell direct
 	of bob alice .path.remote | grep -q '^203.0.113.19:'
 }
 
@@ -254,6 +232,7 @@ case_host_address_of_one_side_changes() {
 		"route replace default via 192.168.11.1" | ip_in alice
 	longest alice 3
 	path alice bob direct
+	both_tell direct
 }
 
 # The direct way is cut between the providers; the relay takes over, and gives
@@ -269,9 +248,10 @@ case_direct_path_cut_and_mended() {
 		ip saddr 203.0.113.12 ip daddr 203.0.113.11 drop
 	longest alice 3
 	is alice bob .path.kind relayed || fail "not relayed"
+	both_tell udp-blocked udp-blocked relayed
 	on net nft flush chain inet core forward
 	must 70 is alice bob .path.kind direct
-	both_reach alice bob
+	told direct
 }
 
 # ---- words ----------------------------------------------------------------
@@ -297,20 +277,23 @@ case_blocked_rendezvous_is_named_with_port_and_protocol() {
 	}
 	END
 	fails alice "s.example.net 8888 UDP firewall" \
-		hptun up --peer bob --timeout 8
+		hptun up --peer bob --timeout 5
+	tells alice bob rendezvous-unreachable
 }
 
 case_unknown_peer() {
 	two_members
 	up bob
 	ups bob
-	fails alice zebra hptun up --peer zebra --timeout 8
-	fails alice "bbo bob" hptun up --peer bbo --timeout 8
+	fails alice zebra hptun up --peer zebra --timeout 5
+	fails alice "bbo bob" hptun up --peer bbo --timeout 5
 }
 
 case_offline_peer() {
 	two_members
-	fails alice "bob offline" hptun up --peer bob --timeout 8
+	fails alice "bob offline" hptun up --peer bob --timeout 5
+	tells alice bob peer-offline
+	tells alice zebra peer-unknown
 }
 
 case_without_relay_two_symmetric_nats_have_no_path() {
@@ -321,7 +304,8 @@ case_without_relay_two_symmetric_nats_have_no_path() {
 	joins bob
 	up bob --no-wait
 	ups bob
-	fails alice "bob path" hptun up --peer bob --timeout 8
+	fails alice "bob path" hptun up --peer bob --timeout 5
+	tells alice bob both-nats-symmetric none
 }
 
 case_bad_tokens_are_told_apart() {
@@ -393,8 +377,7 @@ case_units_leave_privileges_enough() {
 			--inh-caps=-all --no-new-privs \
 			hptund --foreground --all --network home
 	done
-	path alice bob direct
-	both_reach alice bob
+	told direct
 	on alice hptunctl reload
 }
 
