@@ -344,35 +344,64 @@ struct hp_addr hp_beacon_group(unsigned int family, uint32_t index)
 	return a;
 }
 
+/* The last address of an interface and family stands for it. */
+static void add_lan(struct calls *c, const struct hp_ifaddr *a)
+{
+	size_t k = 0;
+
+	while (k < c->n_lans && (c->lan[k].index != a->index ||
+				 c->lan[k].addr.family != a->addr.family))
+		k++;
+	if (k == HP_NODE_LANS)
+		return;
+	c->lan[k].index = a->index;
+	c->lan[k].addr = a->addr;
+	c->lan[k].addr.port = 0;
+	c->n_lans += k == c->n_lans;
+}
+
+static bool has_lan(const struct calls *c, uint32_t index)
+{
+	for (size_t k = 0; k < c->n_lans; k++)
+		if (c->lan[k].index == index)
+			return true;
+	return false;
+}
+
+/* A link without a router, where nobody gave any address, is a LAN, too: by
+ * link-local addresses, which serve for nothing else.
+ */
+static void find_lans(struct hp_node *n, const struct hp_ifrules *rules)
+{
+	bool six = hp_node_may(n, HP_METHOD_IPV6);
+	struct calls *c = &n->calls;
+
+	memset(c->lan, 0, sizeof(c->lan));
+	c->n_lans = 0;
+	for (size_t i = 0; i < n->n_ifaddrs; i++)
+		if ((six || n->ifaddrs[i].addr.family == HP_AF_4) &&
+		    hp_ifaddr_judge(&n->ifaddrs[i], rules) == HP_IFADDR_OK)
+			add_lan(c, &n->ifaddrs[i]);
+	for (size_t i = 0; six && i < n->n_ifaddrs; i++)
+		if (!has_lan(c, n->ifaddrs[i].index) &&
+		    hp_ifaddr_on_link(&n->ifaddrs[i], rules))
+			add_lan(c, &n->ifaddrs[i]);
+}
+
 void hp_calls_lans(struct hp_node *n, const struct hp_ifrules *rules)
 {
 	struct hp_node_lan was[HP_NODE_LANS];
 	struct calls *c = &n->calls;
-	size_t n_was = c->n_lans, k;
+	size_t n_was = c->n_lans;
 
 	if (!n->cfg.ops.lans || !hp_node_may(n, HP_METHOD_HOST))
 		return;
 	memcpy(was, c->lan, sizeof(was));
-	memset(c->lan, 0, sizeof(c->lan));
-	c->n_lans = 0;
-	for (size_t i = 0; i < n->n_ifaddrs && c->n_lans < HP_NODE_LANS; i++) {
-		const struct hp_ifaddr *a = &n->ifaddrs[i];
-
-		if (hp_ifaddr_judge(a, rules) != HP_IFADDR_OK ||
-		    (a->addr.family == HP_AF_6 &&
-		     !hp_node_may(n, HP_METHOD_IPV6)))
-			continue;
-		for (k = 0; k < c->n_lans; k++)
-			if (c->lan[k].index == a->index &&
-			    c->lan[k].addr.family == a->addr.family)
-				break;
-		c->lan[k].index = a->index;
-		c->lan[k].addr = a->addr;
-		c->lan[k].addr.port = 0;
-		c->n_lans += k == c->n_lans;
-	}
-	if (c->n_lans != n_was || memcmp(was, c->lan, sizeof(was)))
-		n->cfg.ops.lans(n->cfg.ctx, c->lan, c->n_lans);
+	find_lans(n, rules);
+	if (c->n_lans == n_was && !memcmp(was, c->lan, sizeof(was)))
+		return;
+	n->cfg.ops.lans(n->cfg.ctx, c->lan, c->n_lans);
+	hp_calls_soon(n);
 }
 
 void hp_node_calls_get(const struct hp_node *n, struct hp_node_calls_info *out)

@@ -12,7 +12,9 @@
 /* Until a server has our new record, with a repetition. */
 #define RECORD_LAG_NS (2 * HP_S)
 
-/* The candidates worth a probe, the address that the server hears first. */
+/* The candidates worth a probe, the address that the server hears first. One
+ * with a scope was heard on a link by ourselves, and is good there.
+ */
 static size_t intro_candidates(const struct peer *p,
 			       const struct hp_record *rec,
 			       const struct hp_addr *seen,
@@ -22,8 +24,11 @@ static size_t intro_candidates(const struct peer *p,
 	struct hp_candidate c = { .addr = *seen, .kind = HP_CAND_REFLEXIVE };
 	size_t count = 0;
 
+	if (seen->scope)
+		c.kind = HP_CAND_HOST;
 	if (hp_candidate_allowed(&c, n->cfg.methods) &&
-	    hp_candidate_usable(&c, n->overlay, NODE_OVERLAYS))
+	    (seen->scope ||
+	     hp_candidate_usable(&c, n->overlay, NODE_OVERLAYS)))
 		hp_candidates_add(out, &count, &c);
 	for (unsigned int i = 0; i < rec->n_cand; i++)
 		if (hp_candidate_allowed(&rec->cand[i], n->cfg.methods) &&

@@ -118,8 +118,6 @@ enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
 	if (a->flags & HP_IF_LOOPBACK ||
 	    hp_addr_scope(&a->addr) == HP_SCOPE_LOOPBACK)
 		return HP_IFADDR_LOOPBACK;
-	if (!is_remote_range(&a->addr))
-		return HP_IFADDR_RANGE;
 	if (a->flags & HP_IF_TUNNEL ||
 	    has_prefix(a->name, tunnel_names,
 		       sizeof(tunnel_names) / sizeof(*tunnel_names)))
@@ -134,7 +132,15 @@ enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
 		return HP_IFADDR_EXCLUDED;
 	if (listed && !matches(rules->only, a->name))
 		return HP_IFADDR_UNLISTED;
-	return HP_IFADDR_OK;
+	return is_remote_range(&a->addr) ? HP_IFADDR_OK : HP_IFADDR_RANGE;
+}
+
+bool hp_ifaddr_on_link(const struct hp_ifaddr *a,
+		       const struct hp_ifrules *rules)
+{
+	return a->addr.family == HP_AF_6 && a->addr.scope &&
+	       hp_addr_scope(&a->addr) == HP_SCOPE_LINK &&
+	       hp_ifaddr_judge(a, rules) == HP_IFADDR_RANGE;
 }
 
 static unsigned int kind_rank(enum hp_candidate_kind kind)

@@ -65,13 +65,13 @@ enum hp_ifaddr_verdict {
 	HP_IFADDR_OK,
 	HP_IFADDR_DOWN,		/* the interface is down */
 	HP_IFADDR_LOOPBACK,
-	HP_IFADDR_RANGE,	/* link-local, multicast, unspecified */
 	HP_IFADDR_TUNNEL,	/* a tunnel, by its kind or name */
 	HP_IFADDR_CONTAINER,	/* a bridge or link of containers or guests */
 	HP_IFADDR_OVERLAY,	/* within a subnet that a tunnel of ours has */
 	HP_IFADDR_UNUSABLE,	/* deprecated, tentative or duplicate */
 	HP_IFADDR_EXCLUDED,	/* the user excluded the interface */
 	HP_IFADDR_UNLISTED,	/* the user listed others */
+	HP_IFADDR_RANGE,	/* link-local, multicast, unspecified */
 };
 
 /**
@@ -98,6 +98,12 @@ const char *hp_ifaddr_verdict_text(enum hp_ifaddr_verdict v);
  */
 enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
 				       const struct hp_ifrules *rules);
+
+/* No candidate, but good for peers on the same link: an IPv6 link-local address
+ * that would be one if it reached further.
+ */
+bool hp_ifaddr_on_link(const struct hp_ifaddr *a,
+		       const struct hp_ifrules *rules);
 
 /**
  * hp_candidates_gather() - The host candidates

@@ -49,6 +49,29 @@ case_one_lan_of_ipv6_alone() {
 	both_reach alice bob
 }
 
+# A cable between two hosts, and nobody who gives addresses.
+case_link_local_addresses_alone() {
+	# shellcheck disable=SC2034
+	FAMILY=6
+	one_lan
+	ip -n "$LAB-alice" -6 addr flush dev eth0 scope global
+	ip -n "$LAB-bob" -6 addr flush dev eth0 scope global
+	meet alice bob
+	path alice bob lan
+	of alice bob .path.remote | grep -q '^\[fe80:.*%'
+	fast alice bob
+	both_reach alice bob
+	# A LAN that comes later is called as soon as it is there.
+	on bob hptun down
+	must 3 no_daemon bob
+	ip -n "$LAB-bob" link set eth0 down
+	up bob --peer alice
+	sleep 2
+	ip -n "$LAB-bob" link set eth0 up
+	ups bob
+	path alice bob lan
+}
+
 # It neither calls nor hears when it is told not to.
 case_no_beacon_no_meeting() {
 	lonely_lan

@@ -120,6 +120,38 @@ static void judge_knows_each_kind_of_interface(void **state)
 	}
 }
 
+static void only_a_link_local_address_of_a_fit_interface_serves_its_link(
+	void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t flags;
+		const char *addr;
+		bool want;
+	} rows[] = {
+		{ "eth0", HP_IF_UP, "fe80::1%2", true },
+		{ "eth0", HP_IF_UP, "fe80::1", false },
+		{ "eth0", HP_IF_UP, "169.254.1.1", false },
+		{ "eth0", HP_IF_UP, "2001:db8::1", false },
+		{ "eth0", HP_IF_UP, "ff02::1", false },
+		{ "eth0", 0, "fe80::1%2", false },
+		{ "eth0", HP_IF_UP | HP_IF_UNUSABLE, "fe80::1%2", false },
+		{ "wg0", HP_IF_UP, "fe80::1%2", false },
+		{ "docker0", HP_IF_UP, "fe80::1%2", false },
+	};
+	struct hp_ifrules rules = { .methods = HP_METHODS_ALL };
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		struct hp_ifaddr a = ifaddr(rows[i].name, rows[i].flags,
+					    rows[i].addr);
+
+		if (hp_ifaddr_on_link(&a, &rules) != rows[i].want)
+			fail_msg("row %zu: %s %s", i, rows[i].name,
+				 rows[i].addr);
+	}
+}
+
 static void gather_takes_the_port_and_ranks_by_priority(void **state)
 {
 	struct hp_ifaddr a[] = {
@@ -413,7 +445,7 @@ static void every_kind_and_verdict_has_a_text(void **state)
 	for (unsigned int i = 0; i < HP_METHODS; i++)
 		assert_string_not_equal(hp_method_text((enum hp_method)
 						       (1u << i)), "unknown");
-	for (int v = HP_IFADDR_OK; v <= HP_IFADDR_UNLISTED; v++)
+	for (int v = HP_IFADDR_OK; v <= HP_IFADDR_RANGE; v++)
 		assert_string_not_equal(hp_ifaddr_verdict_text(
 						(enum hp_ifaddr_verdict)v),
 					"unknown");
@@ -423,6 +455,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judge_knows_each_kind_of_interface),
+		cmocka_unit_test(
+			only_a_link_local_address_of_a_fit_interface_serves_its_link),
 		cmocka_unit_test(gather_takes_the_port_and_ranks_by_priority),
 		cmocka_unit_test(
 			gather_takes_two_of_a_prefix_and_leaves_room_for_ipv4),
