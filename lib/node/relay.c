@@ -195,11 +195,24 @@ void hp_relay_moved(struct peer *p, unsigned int at)
 		move(p, at);
 }
 
+/* Who was called knows nothing of the server's legs but what probes say. */
+static void measure_used(struct peer *p)
+{
+	struct node_relay *used = relay_at(p, p->relay_server);
+	struct hp_punch_info info;
+
+	if (used->rtt_ns || !hp_path_set(&p->relay) || hp_path_set(&p->direct))
+		return;
+	hp_punch_get_info(p->punch, &info);
+	used->rtt_ns = info.rtt_ns;
+}
+
 void hp_relay_offered(struct peer *p, unsigned int at,
 		      const struct hp_path *path, uint64_t rtt_ns)
 {
 	const struct hp_path was = p->relay;
 
+	measure_used(p);
 	hp_relay_met(p, at, path, true);
 	if (!hp_path_eq(&p->relay, &was))
 		move(p, at);
