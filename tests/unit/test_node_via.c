@@ -30,6 +30,16 @@ static const struct sim_nat_config symmetric = {
 	.ports = SIM_RANDOM,
 };
 
+static const struct sim_nat_config home = {
+	.mapping = SIM_EIM,
+	.filtering = SIM_APDF,
+};
+
+static const struct sim_nat_config open_home = {
+	.mapping = SIM_EIM,
+	.filtering = SIM_EIF,
+};
+
 struct quartet {
 	struct sim_world w;
 	struct sim_world_node *alice;
@@ -119,6 +129,28 @@ static unsigned int talk(struct sim_world_node *a, struct sim_world_node *b)
 		sim_world_run(a->world, 100 * HP_MS);
 	}
 	return a->delivered + b->delivered - was;
+}
+
+/* Packets from @a to @b for @ns; the longest time that none arrived. */
+static uint64_t silence(struct sim_world_node *a, struct sim_world_node *b,
+			uint64_t ns)
+{
+	uint64_t now = sim_now(a->world->sim), last = now, most = 0;
+	uint64_t end = now + ns;
+
+	while (now < end) {
+		unsigned int was = b->delivered;
+
+		sim_world_packet(a, b);
+		sim_world_run(a->world, 20 * HP_MS);
+		now = sim_now(a->world->sim);
+		if (b->delivered != was)
+			last = now;
+		else if (now - last > most)
+			most = now - last;
+	}
+	sim_world_run(a->world, HP_S);
+	return most;
 }
 
 static bool relayed_by(struct sim_world_node *x, const char *peer,
@@ -244,10 +276,6 @@ static void a_relaying_member_that_restarts_is_asked_again(void **state)
 
 static void a_direct_path_replaces_the_member_when_there_is_one(void **state)
 {
-	static const struct sim_nat_config home = {
-		.mapping = SIM_EIM,
-		.filtering = SIM_APDF,
-	};
 	struct quartet t;
 
 	(void)state;
@@ -342,19 +370,66 @@ static void a_member_past_its_date_gets_no_channel(void **state)
 	sim_world_free(&t.w);
 }
 
-static void a_member_that_the_relay_has_no_direct_path_to_is_not_reached(
-	void **state)
+/* They know each other; then bob loses carol, and carol does not guess where he
+ * is now.
+ */
+static void a_channel_ends_with_the_direct_path_of_an_end(void **state)
 {
 	struct quartet t;
 
 	(void)state;
 	begin(&t, &(struct setting){ 62, &symmetric, .carol = true });
-	sim_host_deafen(t.carol->host, t.bob->host);
-	sim_world_run(&t.w, 120 * HP_S);
 	want(t.alice, "bob");
-	sim_world_run(&t.w, 20 * HP_S);
+	assert_true(sim_world_wait(t.alice, "bob", HP_PEER_RELAYED, 5 * HP_S));
+	sim_host_deafen(t.carol->host, t.bob->host);
+	sim_host_deafen(t.bob->host, t.carol->host);
+	for (unsigned int i = 0; i < 30; i++)
+		(void)talk(t.alice, t.bob);
 	assert_int_equal(ferry_of(t.carol).channels, 0);
-	assert_int_equal(ferry_of(t.carol).packets, 0);
+	assert_int_not_equal(sim_world_state(t.carol, "bob"), HP_PEER_DIRECT);
+	assert_int_equal(sim_world_state(t.alice, "carol"), HP_PEER_DIRECT);
+	assert_int_equal(sim_world_state(t.alice, "bob"), HP_PEER_LOST);
+	sim_world_free(&t.w);
+}
+
+/* Another address of hers is found out by probes; nobody has to ask again. */
+static void channels_move_with_the_relaying_member(void **state)
+{
+	struct quartet t;
+
+	(void)state;
+	begin(&t, &(struct setting){ 64, &open_home, .carol = true });
+	sim_host_deafen(t.alice->host, t.bob->host);
+	sim_host_deafen(t.bob->host, t.alice->host);
+	want(t.alice, "bob");
+	assert_true(sim_world_wait(t.alice, "bob", HP_PEER_RELAYED, 5 * HP_S));
+	assert_int_equal(talk(t.alice, t.bob), 20);
+	sim_host_renumber(t.carol->host, "203.0.113.29");
+	sim_world_tell_interfaces(t.carol);
+	assert_true(silence(t.alice, t.bob, 5 * HP_S) < 500 * HP_MS);
+	assert_int_equal(talk(t.alice, t.bob), 20);
+	assert_true(relayed_by(t.alice, "bob", "carol"));
+	sim_world_free(&t.w);
+}
+
+/* The channel of their first moments went with carol's first run. */
+static void a_direct_path_that_breaks_is_replaced_by_a_member(void **state)
+{
+	struct quartet t;
+
+	(void)state;
+	begin(&t, &(struct setting){ 65, &home, .carol = true });
+	want(t.alice, "bob");
+	assert_true(sim_world_wait(t.alice, "bob", HP_PEER_DIRECT, 5 * HP_S));
+	sim_world_restart(t.carol);
+	sim_world_run(&t.w, 200 * HP_S);
+	assert_int_equal(talk(t.alice, t.bob), 20);
+	assert_int_equal(ferry_of(t.carol).channels, 0);
+	sim_host_deafen(t.alice->host, t.bob->host);
+	sim_host_deafen(t.bob->host, t.alice->host);
+	assert_true(silence(t.alice, t.bob, 8 * HP_S) < 2 * HP_S);
+	assert_int_equal(talk(t.alice, t.bob), 20);
+	assert_true(relayed_by(t.alice, "bob", "carol"));
 	sim_world_free(&t.w);
 }
 
@@ -464,8 +539,10 @@ int main(void)
 		cmocka_unit_test(the_limit_holds_for_all_that_is_relayed),
 		cmocka_unit_test(a_revoked_member_loses_its_channels),
 		cmocka_unit_test(a_member_past_its_date_gets_no_channel),
+		cmocka_unit_test(a_channel_ends_with_the_direct_path_of_an_end),
+		cmocka_unit_test(channels_move_with_the_relaying_member),
 		cmocka_unit_test(
-			a_member_that_the_relay_has_no_direct_path_to_is_not_reached),
+			a_direct_path_that_breaks_is_replaced_by_a_member),
 		cmocka_unit_test(who_may_use_no_relay_asks_no_member),
 		cmocka_unit_test(a_channel_serves_its_two_ends_alone),
 		cmocka_unit_test(a_near_member_relieves_a_far_server),
