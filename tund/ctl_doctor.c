@@ -240,6 +240,7 @@ static void finish(struct ctl_client *c, uint64_t now_ns)
 	struct hp_case k = { .peer = d->peer, .here = &here };
 
 	hp_node_best_server(n, &k.server);
+	hp_node_via_get(n, d->peer, &k.via);
 	k.met = hp_node_peer_find(n, d->peer, now_ns, &p) == HP_OK;
 	k.state = p.state;
 	k.cause = p.cause;

@@ -40,6 +40,7 @@ const char *hp_cause_word(enum hp_cause c)
 		[HP_CAUSE_VERSION] = "versions-differ",
 		[HP_CAUSE_SERVER_PORT] = "server-port-silent",
 		[HP_CAUSE_RELAY_OFF] = "relay-off",
+		[HP_CAUSE_NO_RELAY] = "no-relay",
 		[HP_CAUSE_INTRUDER] = "name-claimed",
 	};
 
@@ -519,8 +520,33 @@ static void main_cause(const struct hp_case *c, struct list *l)
 
 /* ---- beside the cause ---------------------------------------------------- */
 
+/* Introduced, no path, and no server to relay: is there a member that could? */
+static void members(const struct hp_case *c, struct list *l)
+{
+	const struct hp_report_path *r = relay_of(c->here);
+
+	if ((c->state != HP_PEER_CONNECTING && c->state != HP_PEER_LOST) ||
+	    !introduced(c) || (r && r->valid) ||
+	    lacks(c->here, HP_METHOD_RELAY))
+		return;
+	if (c->via.relays)
+		add(l, HP_CAUSE_NO_RELAY,
+		    "run hptun up there, without --peer: it connects to all "
+		    "members",
+		    "%s relays for members that reach it directly, and %s "
+		    "seems not to", c->via.relays, c->peer);
+	else if (c->via.other)
+		add(l, HP_CAUSE_NO_RELAY,
+		    "AllowRelay = yes in its network.conf lets it, see "
+		    "hptun(1)",
+		    "no rendezvous relays now; %s, which we reach directly, "
+		    "could if %s reaches it, too, but AllowRelay is off there",
+		    c->via.other, c->peer);
+}
+
 static void notes(const struct hp_case *c, struct list *l)
 {
+	members(c, l);
 	if (c->intruder)
 		add(l, HP_CAUSE_INTRUDER,
 		    "somebody has its token, or the network secret: see "

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "node/ferry.h"
 #include "node/node.h"
 #include "node/report.h"
 
@@ -43,6 +44,7 @@ enum hp_cause {
 	HP_CAUSE_VERSION,	/* the ends run different versions */
 	HP_CAUSE_SERVER_PORT,	/* a server's second port is silent */
 	HP_CAUSE_RELAY_OFF,	/* no packet flows: the relay is off, too */
+	HP_CAUSE_NO_RELAY,	/* none is left: members could be */
 	HP_CAUSE_INTRUDER,	/* somebody else claims the peer's name */
 	HP_CAUSES,
 };
@@ -58,6 +60,7 @@ const char *hp_cause_word(enum hp_cause c);
  * @cause:  why its certificate was refused
  * @intruder: why somebody else's for its name was
  * @server: the one that serves us best; name NULL: none is configured
+ * @via:    members that could relay, or do
  * @here:   our half; zeroed when nobody was met
  * @there:  the peer's; NULL: it did not tell
  */
@@ -68,6 +71,7 @@ struct hp_case {
 	enum hp_err cause;
 	enum hp_err intruder;
 	struct hp_node_server_info server;
+	struct hp_via_info via;
 	const struct hp_report *here;
 	const struct hp_report *there;
 };

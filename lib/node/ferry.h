@@ -54,4 +54,18 @@ struct hp_ferry_info {
 /* False: the node relays for nobody. */
 bool hp_node_ferry_get(const struct hp_node *n, struct hp_ferry_info *out);
 
+/**
+ * struct hp_via_info - Members that a direct path leads to, but for one peer
+ * @relays: one that relays for others, NULL: none does
+ * @other:  one that does not, NULL: all do
+ */
+struct hp_via_info {
+	const char *relays;
+	const char *other;
+};
+
+/* Who could relay for @peer? Names live until the next call into the node. */
+void hp_node_via_get(const struct hp_node *n, const char *peer,
+		     struct hp_via_info *out);
+
 #endif

@@ -12,6 +12,7 @@
  *
  * While a server relays there is no hurry, and none for who was only called.
  */
+#include "node/ferry.h"
 #include "node/internal.h"
 
 #include <stdlib.h>
@@ -113,6 +114,22 @@ struct peer *hp_via_at(const struct peer *p, unsigned int at)
 {
 	return p->vias && at >= HP_SERVERS_MAX ?
 		       p->vias->by[at - HP_SERVERS_MAX] : NULL;
+}
+
+void hp_node_via_get(const struct hp_node *n, const char *peer,
+		     struct hp_via_info *out)
+{
+	*out = (struct hp_via_info){ 0 };
+	for (size_t i = 0; i < n->n_named; i++) {
+		const struct peer *p = n->named[i];
+
+		if (p->state != HP_PEER_DIRECT || !strcmp(p->name, peer))
+			continue;
+		if (p->caps & HP_RECORD_RELAYS)
+			out->relays = p->name;
+		else
+			out->other = p->name;
+	}
 }
 
 void hp_via_free(struct peer *p)

@@ -477,6 +477,36 @@ static void beside_the_cause_stands_what_is_worth_knowing(void **state)
 	assert_true(also(&c, HP_CAUSE_RELAY_OFF));
 }
 
+static void a_member_that_could_relay_is_named(void **state)
+{
+	static const struct row blocked = { .state = HP_PEER_CONNECTING };
+	struct hp_report here = end_of(&blocked, true);
+	struct hp_case c = { .peer = "bob", .met = true,
+			     .state = HP_PEER_CONNECTING, .here = &here,
+			     .server.state = HP_SERVER_LOST };
+	struct hp_finding f[HP_FINDINGS_MAX];
+
+	(void)state;
+	assert_false(also(&c, HP_CAUSE_NO_RELAY));
+	c.via.other = "carol";
+	assert_true(also(&c, HP_CAUSE_NO_RELAY));
+	assert_int_equal(hp_diagnose(&c, f), 2);
+	assert_non_null(strstr(f[1].words, "carol"));
+	assert_non_null(strstr(f[1].remedy, "AllowRelay"));
+	c.via.relays = "dave";
+	assert_int_equal(hp_diagnose(&c, f), 2);
+	assert_non_null(strstr(f[1].words, "dave"));
+	/* Nothing to say of it while packets flow, or by our own will. */
+	c.state = HP_PEER_RELAYED;
+	assert_false(also(&c, HP_CAUSE_NO_RELAY));
+	c.state = HP_PEER_CONNECTING;
+	here.path[0].valid = true;
+	assert_false(also(&c, HP_CAUSE_NO_RELAY));
+	here.path[0].valid = false;
+	here.methods &= ~(uint32_t)HP_METHOD_RELAY;
+	assert_false(also(&c, HP_CAUSE_NO_RELAY));
+}
+
 static void causes_have_words_of_their_own(void **state)
 {
 	(void)state;
@@ -539,6 +569,7 @@ int main(void)
 		cmocka_unit_test(half_comes_over_the_relay),
 		cmocka_unit_test(each_topology_has_its_cause),
 		cmocka_unit_test(beside_the_cause_stands_what_is_worth_knowing),
+		cmocka_unit_test(a_member_that_could_relay_is_named),
 		cmocka_unit_test(causes_have_words_of_their_own),
 		cmocka_unit_test(pair_words_tell_what_became_of_it),
 	};

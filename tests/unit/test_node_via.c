@@ -198,6 +198,7 @@ static void two_without_a_server_are_relayed_by_a_member(void **state)
 static void nobody_relays_who_does_not_allow_it(void **state)
 {
 	struct hp_ferry_info info;
+	struct hp_via_info via;
 	struct quartet t;
 
 	(void)state;
@@ -208,6 +209,11 @@ static void nobody_relays_who_does_not_allow_it(void **state)
 			 HP_PEER_CONNECTING);
 	assert_int_equal(talk(t.alice, t.bob), 0);
 	assert_false(hp_node_ferry_get(t.carol->node, &info));
+	hp_node_via_get(t.alice->node, "bob", &via);
+	assert_string_equal(via.other, "carol");
+	assert_null(via.relays);
+	hp_node_via_get(t.alice->node, "carol", &via);
+	assert_null(via.other);
 	sim_world_free(&t.w);
 }
 
