@@ -241,6 +241,12 @@ bench-connect: all	## time from `up` to the first answered ping; as root
 bench-gaps: all $(natbox_bin)	## silence when NATs, addresses, paths change
 	$(Q)VARIANT=$(VARIANT) tests/bench/gaps
 
+.PHONY: bench-cores
+bench-cores: all $(B)/tests/bench/threads	## one data thread and two; as root
+	$(Q)VARIANT=$(VARIANT) tests/bench/cores
+$(B)/tests/bench/threads: $(B)/tests/bench/threads.o $(libhp)
+	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 .PHONY: bench-aead
 bench-aead: $(B)/tests/bench/aead	## the crypto libraries, side by side
 	$(Q)$< $(if $(ROUNDS),--rounds $(ROUNDS))
