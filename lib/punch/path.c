@@ -83,6 +83,16 @@ static void note(struct hp_track *t, bool lost)
 		t->n_history++;
 }
 
+static bool is_mute(const struct hp_track *t, size_t i)
+{
+	return t->mute >> i & 1;
+}
+
+static void set_mute(struct hp_track *t, size_t i, bool mute)
+{
+	t->mute = (uint8_t)((t->mute & ~(1u << i)) | (unsigned int)mute << i);
+}
+
 void hp_track_sent(struct hp_track *t, uint64_t txid, bool counts,
 		   uint64_t now_ns)
 {
@@ -93,8 +103,8 @@ void hp_track_sent(struct hp_track *t, uint64_t txid, bool counts,
 		if (slot->txid && (!t->pending[i].txid ||
 				   t->pending[i].sent_ns < slot->sent_ns))
 			slot = &t->pending[i];
-	*slot = (struct hp_pending){ .txid = txid, .sent_ns = now_ns,
-				     .mute = !counts };
+	*slot = (struct hp_pending){ .txid = txid, .sent_ns = now_ns };
+	set_mute(t, (size_t)(slot - t->pending), !counts);
 }
 
 static void smooth(struct hp_track *t, uint64_t rtt_ns)
@@ -121,7 +131,7 @@ enum hp_err hp_track_answered(struct hp_track *t, uint64_t txid,
 			t->valid_ns = now_ns;
 			t->history = t->n_history = 0;
 		}
-		if (!slot->mute)
+		if (!is_mute(t, i))
 			note(t, false);
 		smooth(t, hp_time_since(now_ns, slot->sent_ns));
 		t->answered++;
@@ -140,10 +150,10 @@ void hp_track_expire(struct hp_track *t, uint64_t now_ns)
 	for (size_t i = 0; i < HP_TRACK_PENDING; i++) {
 		struct hp_pending *slot = &t->pending[i];
 
-		if (!slot->txid || slot->mute ||
+		if (!slot->txid || is_mute(t, i) ||
 		    hp_time_since(now_ns, slot->sent_ns) < timeout)
 			continue;
-		slot->mute = true;
+		set_mute(t, i, true);
 		if (t->valid && slot->sent_ns >= t->valid_ns)
 			note(t, true);
 	}

@@ -28,14 +28,10 @@
 #define HP_TRACK_GAIN (5 * HP_MS)
 #define HP_TRACK_GAIN_SAMPLES 3
 
-/* A request that waits for its response; @txid 0: none. @mute: its outcome is
- * not for the history (it was counted as lost already, or many are sent at
- * once); its response still proves the path.
- */
+/* A request that waits for its response; @txid 0: none. */
 struct hp_pending {
 	uint64_t txid;
 	uint64_t sent_ns;
-	bool mute;
 };
 
 /**
@@ -59,6 +55,9 @@ struct hp_pending {
  * @sent_ns:   anything was sent over it
  * @full_ns:   a request with hops enough to arrive was sent over it
  * @seen:      how the peer sees us over it
+ * @mute:      set of those @pending whose outcome is not for the history (it
+ *             was counted as lost already, or many are sent at once); their
+ *             response still proves the path
  */
 struct hp_track {
 	struct hp_path path;
@@ -78,6 +77,7 @@ struct hp_track {
 	uint8_t history;
 	uint8_t n_history;
 	uint8_t faster;
+	uint8_t mute;
 	uint64_t srtt_ns;
 	uint64_t valid_ns;
 	uint64_t heard_ns;

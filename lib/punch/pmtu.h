@@ -26,8 +26,8 @@ enum hp_pmtu_state {
 
 /* A probe under way. */
 struct hp_pmtu_rung {
-	uint32_t size;
 	uint64_t txid;
+	uint32_t size;
 	bool answered;
 };
 

@@ -144,8 +144,8 @@ enum hp_err hp_wg_initiation_make(struct hp_wg_peer *peer, uint64_t now_ns,
 
 	if (!has_keys(peer))
 		return HP_ERR_KEY;
-	if (sent_lately(peer, now_ns) && peer->initiation.len) {
-		memcpy(out, peer->initiation.msg, sizeof(msg));
+	if (sent_lately(peer, now_ns) && peer->initiation) {
+		memcpy(out, peer->initiation->msg, sizeof(msg));
 		return HP_OK;
 	}
 	if (sent_lately(peer, now_ns))
@@ -197,8 +197,8 @@ static void answer_again(struct hp_wg_peer *peer,
 			 const struct hp_path *from, uint64_t now_ns)
 {
 	if (hp_repeat_same(peer, msg) &&
-	    hp_time_since(now_ns, peer->answer.sent_ns) >= HP_WG_FLOOD_TIME)
-		hp_repeat_send(peer, &peer->answer, from, now_ns);
+	    hp_time_since(now_ns, peer->answer->sent_ns) >= HP_WG_FLOOD_TIME)
+		hp_repeat_send(peer, peer->answer, from, now_ns);
 }
 
 /* Makes the answer and the session; changes nothing. NULL: @why. */
@@ -331,7 +331,7 @@ static enum hp_drop consume_response(struct hp_wg *wg,
 		confirm_again(wg, msg, now_ns);
 		return HP_DROP_INDEX;
 	}
-	noise = peer->handshake.noise;
+	noise = *peer->handshake.noise;
 	if (hp_noise_read_second(&noise, &wg->local, &peer->remote,
 				 msg->ephemeral, msg->nothing,
 				 sizeof(msg->nothing), NULL, &keys))

@@ -26,7 +26,9 @@ void hp_peer_drop_pending(struct hp_wg_peer *peer)
 	if (!peer->handshake.pending)
 		return;
 	HASH_DELETE(by_index, peer->wg->by_index, peer);
-	hp_noise_wipe(&peer->handshake.noise);
+	hp_noise_wipe(peer->handshake.noise);
+	free(peer->handshake.noise);
+	peer->handshake.noise = NULL;
 	hp_repeat_stop(&peer->initiation);
 	peer->handshake.pending = false;
 }
@@ -35,13 +37,20 @@ enum hp_err hp_peer_set_pending(struct hp_wg_peer *peer,
 				const struct hp_noise *noise, uint32_t index)
 {
 	struct hp_wg *wg = peer->wg;
+	struct hp_noise *copy;
 
 	hp_peer_drop_pending(peer);
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return HP_ERR_NOMEM;
 	peer->handshake.index = index;
 	HASH_ADD(by_index, wg->by_index, handshake.index, sizeof(index), peer);
-	if (!peer->by_index.tbl)
+	if (!peer->by_index.tbl) {
+		free(copy);
 		return HP_ERR_NOMEM;
-	peer->handshake.noise = *noise;
+	}
+	*copy = *noise;
+	peer->handshake.noise = copy;
 	peer->handshake.pending = true;
 	return HP_OK;
 }
@@ -306,8 +315,8 @@ enum hp_err hp_wg_peer_set_path(struct hp_wg_peer *peer,
 		peer->handshake.retry_ns = now_ns;
 	}
 	/* What was lost on the old path need not wait for its turn. */
-	if (peer->initiation.len)
-		hp_repeat_send(peer, &peer->initiation, path, now_ns);
+	if (peer->initiation)
+		hp_repeat_send(peer, peer->initiation, path, now_ns);
 	hp_timers_run(peer, now_ns);
 	return HP_OK;
 }
@@ -473,7 +482,7 @@ void hp_wg_peer_set_suites(struct hp_wg_peer *peer, enum hp_suite use,
 
 	peer->suite = use;
 	peer->accept = accept & peer->wg->suites;
-	if (hs->pending && !(peer->accept & HP_SUITE_BIT(hs->noise.suite)))
+	if (hs->pending && !(peer->accept & HP_SUITE_BIT(hs->noise->suite)))
 		hp_wg_renew(peer, now_ns);
 }
 

@@ -29,7 +29,7 @@
 
 /**
  * struct hp_wg_handshake - Our side of a handshake that we begin
- * @noise:    state behind the initiation last made
+ * @noise:    state behind the initiation last made, while it is pending
  * @index:    its sender index
  * @pending:  an answer to it is accepted; @noise and @index are set
  * @running:  we keep trying until answered
@@ -39,7 +39,7 @@
  * @sent_ns:  when an initiation was last made; 0: never
  */
 struct hp_wg_handshake {
-	struct hp_noise noise;
+	struct hp_noise *noise;
 	uint32_t index;
 	bool pending;
 	bool running;
@@ -50,8 +50,9 @@ struct hp_wg_handshake {
 };
 
 /**
- * struct hp_wg_repeat - A handshake message that is sent again
- * @len:     0: none
+ * struct hp_wg_repeat - A handshake message that is sent again; there is one
+ *                       only while that may be, for peers are many
+ * @len:     bytes of it
  * @n:       copies planned so far
  * @next_ns: when the next one leaves
  * @end_ns:  none after that
@@ -87,8 +88,8 @@ struct hp_wg_peer {
 	struct hp_session *next;
 	struct hp_wg_handshake handshake;
 	uint64_t repeat_ns;	/* before the first copy; 0: none are sent */
-	struct hp_wg_repeat initiation;	/* while handshake.pending */
-	struct hp_wg_repeat answer;	/* while `next` is not confirmed */
+	struct hp_wg_repeat *initiation; /* while handshake.pending, or NULL */
+	struct hp_wg_repeat *answer;	/* while `next` is not confirmed */
 	uint8_t answered_mac1[16];	/* of what it answers */
 	uint8_t timestamp[HP_WG_TIMESTAMP];	/* of the last initiation */
 	uint64_t consumed_ns;	/* when it came; 0: never */
@@ -186,11 +187,15 @@ enum hp_drop hp_handshake_rx(struct hp_wg *wg, const struct hp_path *from,
 			     const uint8_t *msg, size_t len, uint64_t now_ns);
 
 /* repeat.c */
-/* @msg was just sent: copies follow, if the peer is one for it. */
-void hp_repeat_keep(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
+/* @msg was just sent: copies follow, if the peer is one for it, and memory is
+ * there.
+ */
+void hp_repeat_keep(struct hp_wg_peer *peer, struct hp_wg_repeat **at,
 		    const void *msg, size_t len, uint64_t now_ns);
-void hp_repeat_stop(struct hp_wg_repeat *r);
-/* When the next copy is due, or HP_NEVER. */
+void hp_repeat_stop(struct hp_wg_repeat **at);
+/* When the next copy is due, or HP_NEVER. All take NULL for @r, but
+ * hp_repeat_send().
+ */
 uint64_t hp_repeat_at(const struct hp_wg_repeat *r);
 /* Sends the copy that is due over the peer's path. */
 void hp_repeat_run(struct hp_wg_peer *peer, struct hp_wg_repeat *r,

@@ -22,6 +22,7 @@
  */
 #include "wg/peer.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sodium.h>
 
@@ -37,12 +38,18 @@ static uint64_t gap(const struct hp_wg_peer *peer, unsigned int n)
 	return hp_time_min(first_ns << (n < 16 ? n : 16), GAP_MAX);
 }
 
-void hp_repeat_keep(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
+void hp_repeat_keep(struct hp_wg_peer *peer, struct hp_wg_repeat **at,
 		    const void *msg, size_t len, uint64_t now_ns)
 {
-	hp_repeat_stop(r);
+	struct hp_wg_repeat *r;
+
+	hp_repeat_stop(at);
 	if (!peer->repeat_ns)
 		return;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return;
+	*at = r;
 	memcpy(r->msg, msg, len);
 	r->len = len;
 	r->sent_ns = now_ns;
@@ -50,14 +57,15 @@ void hp_repeat_keep(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
 	r->next_ns = now_ns + gap(peer, r->n++);
 }
 
-void hp_repeat_stop(struct hp_wg_repeat *r)
+void hp_repeat_stop(struct hp_wg_repeat **at)
 {
-	*r = (struct hp_wg_repeat){ .next_ns = HP_NEVER };
+	free(*at);
+	*at = NULL;
 }
 
 uint64_t hp_repeat_at(const struct hp_wg_repeat *r)
 {
-	return r->len ? r->next_ns : HP_NEVER;
+	return r ? r->next_ns : HP_NEVER;
 }
 
 void hp_repeat_send(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
@@ -74,7 +82,7 @@ void hp_repeat_send(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
 void hp_repeat_run(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
 		   uint64_t now_ns)
 {
-	if (!r->len || now_ns < r->next_ns)
+	if (!r || now_ns < r->next_ns)
 		return;
 	r->next_ns = now_ns + gap(peer, r->n++);
 	if (r->next_ns >= r->end_ns)
@@ -86,7 +94,7 @@ void hp_repeat_run(struct hp_wg_peer *peer, struct hp_wg_repeat *r,
 bool hp_repeat_same(const struct hp_wg_peer *peer,
 		    const struct hp_wire_initiation *msg)
 {
-	return peer->answer.len &&
+	return peer->answer &&
 	       !sodium_memcmp(peer->answered_mac1, msg->macs.mac1,
 			      sizeof(peer->answered_mac1));
 }

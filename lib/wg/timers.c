@@ -84,8 +84,8 @@ void hp_timers_arm(struct hp_wg_peer *peer, uint64_t now_ns)
 {
 	const uint64_t due_ns[] = {
 		retry_at(peer),
-		hp_repeat_at(&peer->initiation),
-		hp_repeat_at(&peer->answer),
+		hp_repeat_at(peer->initiation),
+		hp_repeat_at(peer->answer),
 		give_up_at(peer),
 		new_handshake_at(peer),
 		keepalive_at(peer),
@@ -139,8 +139,8 @@ void hp_timers_run(struct hp_wg_peer *peer, uint64_t now_ns)
 		hp_peer_event(peer, HP_WG_KEYS_GONE);
 	}
 	run_handshake(peer, now_ns);
-	hp_repeat_run(peer, &peer->initiation, now_ns);
-	hp_repeat_run(peer, &peer->answer, now_ns);
+	hp_repeat_run(peer, peer->initiation, now_ns);
+	hp_repeat_run(peer, peer->answer, now_ns);
 	if (now_ns >= new_handshake_at(peer)) {
 		forget(&st->tx_data_first_ns);
 		hp_wg_initiate(peer, now_ns);

@@ -32,7 +32,10 @@
 #define ROUNDS 200
 #define SLOT (HP_HEADROOM + WORLD_MTU + HP_TAILROOM)
 
-#define CROWD 10000
+/* Peers of either node, beside the one that it talks to. */
+static const unsigned int crowds[] = { 0, 99, 9999 };
+
+#define CROWDS (sizeof(crowds) / sizeof(crowds[0]))
 /* Of a hundred tries the fastest one was hardly disturbed. */
 #define TRIES 100
 
@@ -197,24 +200,33 @@ static struct world *two_that_talk(void)
 
 static void a_packet_costs_the_same_in_a_crowd(void **state)
 {
-	struct world *alone = two_that_talk(), *crowd = two_that_talk();
-	uint64_t alone_ns = UINT64_MAX, crowd_ns = UINT64_MAX;
+	struct world *w[CROWDS];
+	uint64_t best_ns[CROWDS], most_ns = HP_NEVER;
 
 	(void)state;
-	join_crowd(crowd, CROWD);
-	/* On a busy machine the first rounds may all be disturbed. */
-	for (unsigned int i = 0; i < 20; i++) {
-		alone_ns = hp_time_min(alone_ns, fastest_batch_ns(alone));
-		crowd_ns = hp_time_min(crowd_ns, fastest_batch_ns(crowd));
-		if (i && crowd_ns < alone_ns + alone_ns / 8)
-			break;
+	for (size_t k = 0; k < CROWDS; k++) {
+		w[k] = two_that_talk();
+		join_crowd(w[k], crowds[k]);
+		best_ns[k] = HP_NEVER;
 	}
-	print_message("%llu ns alone, %llu ns among %u\n",
-		      (unsigned long long)alone_ns / HP_BATCH,
-		      (unsigned long long)crowd_ns / HP_BATCH, CROWD);
-	assert_true(crowd_ns < alone_ns + alone_ns / 8);
-	world_free(alone);
-	world_free(crowd);
+	/* On a busy machine the first rounds may all be disturbed. */
+	for (unsigned int i = 0; i < 20 && (i < 2 || most_ns == HP_NEVER);
+	     i++) {
+		for (size_t k = 0; k < CROWDS; k++)
+			best_ns[k] = hp_time_min(best_ns[k],
+						 fastest_batch_ns(w[k]));
+		most_ns = best_ns[0] + best_ns[0] / 8;
+		for (size_t k = 1; k < CROWDS; k++)
+			if (best_ns[k] >= most_ns)
+				most_ns = HP_NEVER;
+	}
+	for (size_t k = 0; k < CROWDS; k++) {
+		print_message("%llu ns a packet, of %u peers and routes\n",
+			      (unsigned long long)best_ns[k] / HP_BATCH,
+			      crowds[k] + 1);
+		world_free(w[k]);
+	}
+	assert_true(most_ns != HP_NEVER);
 }
 
 #ifndef NO_HOOKS
@@ -235,17 +247,21 @@ static void an_idle_peer_holds_less_than_four_kibibytes(void **state)
 /* The two that talk have their timers; everybody else has none. */
 static void an_idle_peer_does_nothing(void **state)
 {
-	struct world *w = two_that_talk();
-	unsigned int sent;
-
 	(void)state;
-	world_wait(w, 600 * HP_S);
-	join_crowd(w, 1000);
-	sent = w->node[0].sent[1] + w->node[0].sent[4];
-	assert_true(hp_wg_deadline(w->node[0].wg) > w->now_ns + 60 * HP_S);
-	world_wait(w, 3600 * HP_S);
-	assert_int_equal(w->node[0].sent[1] + w->node[0].sent[4], sent);
-	world_free(w);
+	for (size_t k = 0; k < CROWDS; k++) {
+		struct world *w = two_that_talk();
+		unsigned int sent;
+
+		world_wait(w, 600 * HP_S);
+		join_crowd(w, crowds[k]);
+		sent = w->node[0].sent[1] + w->node[0].sent[4];
+		assert_true(hp_wg_deadline(w->node[0].wg) == HP_NEVER);
+		world_wait(w, 3600 * HP_S);
+		assert_int_equal(w->node[0].sent[1] + w->node[0].sent[4],
+				 sent);
+		assert_true(hp_wg_deadline(w->node[0].wg) == HP_NEVER);
+		world_free(w);
+	}
 }
 
 #ifndef NO_HOOKS
