@@ -26,11 +26,8 @@ struct names {
 /* Packets to an address within the tunnel would go around in it for ever. */
 static struct hp_addr outside(const struct names *s, const struct hp_addr *a)
 {
-	enum hp_family family = (enum hp_family)a->family;
-
-	return hp_prefix_has(&s->cfg.subnet4, family, a->ip) ||
-	       hp_prefix_has(&s->cfg.subnet6, family, a->ip) ?
-	       (struct hp_addr){ 0 } : *a;
+	return a->family && s->cfg.within(s->cfg.ctx, a) ?
+		       (struct hp_addr){ 0 } : *a;
 }
 
 static bool known(const struct names *s, unsigned int id)
@@ -53,7 +50,8 @@ static void tell(const struct names *s, unsigned int id, uint64_t now_ns)
 		s->cfg.found(s->cfg.ctx, id, &a4, &a6, now_ns);
 	else
 		log_warn(s->cfg.log, "rendezvous %s: its address is within "
-			 "the tunnel", s->cfg.net->server[id].host);
+			 "the tunnel; keep it out of the AllowedIPs of peers",
+			 s->cfg.net->server[id].host);
 }
 
 static void on_resolved(void *ctx, unsigned int id,
@@ -139,13 +137,18 @@ void names_lost(struct names *s, unsigned int id, uint64_t now_ns)
 	s->due_ns = hp_time_min(s->due_ns, now_ns + SILENT_NS);
 }
 
+void names_tell(struct names *s, uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < s->cfg.net->n_servers; i++)
+		if (known(s, i))
+			tell(s, i, now_ns);
+}
+
 void names_nat64(struct names *s, const struct hp_prefix *prefix,
 		 uint64_t now_ns)
 {
 	s->nat64 = *prefix;
-	for (unsigned int i = 0; i < s->cfg.net->n_servers; i++)
-		if (known(s, i))
-			tell(s, i, now_ns);
+	names_tell(s, now_ns);
 }
 
 void names_network_changed(struct names *s, uint64_t now_ns)

@@ -7,6 +7,7 @@
 #ifndef TUND_NAMES_H
 #define TUND_NAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -21,7 +22,8 @@ struct names;
 /**
  * struct names_cfg - Whose names; all borrowed
  * @net:   its servers
- * @subnet4, @subnet6: inside the tunnel: no server can be in there
+ * @within: does @a lie within the tunnel, by the network's own subnets or by the
+ *         routes that are set into it? No server can be in there
  * @found: server @id has these addresses; HP_AF_NONE: none of that family, but
  *         never of both
  */
@@ -30,9 +32,8 @@ struct names_cfg {
 	struct log *log;
 	const struct hp_network *net;
 	const struct hp_node *node;
-	struct hp_prefix subnet4;
-	struct hp_prefix subnet6;
 	void *ctx;
+	bool (*within)(void *ctx, const struct hp_addr *a);
 	void (*found)(void *ctx, unsigned int id, const struct hp_addr *addr4,
 		      const struct hp_addr *addr6, uint64_t now_ns);
 };
@@ -45,6 +46,8 @@ void names_free(struct names *s);
 
 /* Server @id went silent. */
 void names_lost(struct names *s, unsigned int id, uint64_t now_ns);
+/* What lies within the tunnel may have changed: looks at all servers again. */
+void names_tell(struct names *s, uint64_t now_ns);
 /* IPv4 addresses lie behind a NAT64 with @prefix, or (HP_AF_NONE) do not: what a
  * DNS64 made of them is the same address. Tells all that is known once more.
  */

@@ -340,6 +340,13 @@ static void on_found(void *ctx, unsigned int id, const struct hp_addr *addr4,
 	hp_node_set_server(m->node, id, addr4, addr6, now_ns);
 }
 
+static bool on_within(void *ctx, const struct hp_addr *a)
+{
+	const struct netmode *m = ctx;
+
+	return stock_within(m->stock, a);
+}
+
 static void on_nat64(void *ctx, const struct hp_prefix *prefix,
 		     uint64_t now_ns)
 {
@@ -638,9 +645,8 @@ static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
 		.log = m->log,
 		.net = &store->net,
 		.node = m->node,
-		.subnet4 = subnet4,
-		.subnet6 = subnet6,
 		.ctx = m,
+		.within = on_within,
 		.found = on_found,
 	};
 	enum hp_err err = names_new(&names, &m->names);

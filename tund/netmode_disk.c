@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "device.h"
 #include "log.h"
+#include "names.h"
 #include "netmode_impl.h"
 #include "rtnl.h"
 #include "stock.h"
@@ -168,6 +169,7 @@ static enum hp_err take_settings(struct netmode *m, struct hp_store *is,
 	is->peer = peer;
 	is->n_peers = n_peers;
 	stock_set(m->stock, m->store->peer, m->store->n_peers, now_ns);
+	names_tell(m->names, now_ns);
 	return HP_OK;
 }
 

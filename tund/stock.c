@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "stock.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,19 +56,17 @@ static bool same_server(const struct hp_server *a, const struct hp_server *b)
 	return a->port == b->port && !strcmp(a->host, b->host);
 }
 
-/* Our own packets to the peer would go around in the tunnel for ever. */
-static bool within_tunnel(const struct stock *s, const struct hp_addr *at)
+bool stock_within(const struct stock *s, const struct hp_addr *a)
 {
-	enum hp_family family = (enum hp_family)at->family;
+	enum hp_family family = (enum hp_family)a->family;
 	size_t i, r;
 
-	if (hp_prefix_has(&s->cfg.subnet4, family, at->ip) ||
-	    hp_prefix_has(&s->cfg.subnet6, family, at->ip))
+	if (hp_prefix_has(&s->cfg.subnet4, family, a->ip) ||
+	    hp_prefix_has(&s->cfg.subnet6, family, a->ip))
 		return true;
 	for (i = 0; i < s->n; i++)
 		for (r = 0; r < s->entry[i].n_routes; r++)
-			if (hp_prefix_has(&s->entry[i].route[r], family,
-					  at->ip))
+			if (hp_prefix_has(&s->entry[i].route[r], family, a->ip))
 				return true;
 	return false;
 }
@@ -104,7 +101,7 @@ static void on_resolved(void *ctx, unsigned int id,
 		log_warn(s->cfg.log, "endpoint %s: %s", name->host, error);
 		return;
 	}
-	if (within_tunnel(s, at)) {
+	if (stock_within(s, at)) {
 		log_warn(s->cfg.log, "endpoint %s: its address is within the "
 			 "tunnel", name->host);
 		return;

@@ -7,6 +7,7 @@
 #ifndef TUND_STOCK_H
 #define TUND_STOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,11 @@ void stock_free(struct stock *s);
  */
 void stock_set(struct stock *s, const struct hp_stock_peer *peers, size_t n,
 	       uint64_t now_ns);
+
+/* Does @a lie within the tunnel: in the network, or behind a route of a peer?
+ * Our own packets there would go around in it for ever.
+ */
+bool stock_within(const struct stock *s, const struct hp_addr *a);
 
 /* This host is connected in another way now: names may resolve to others. */
 void stock_network_changed(struct stock *s, uint64_t now_ns);

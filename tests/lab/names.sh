@@ -98,3 +98,21 @@ case_name_that_leads_into_the_tunnel_is_not_followed() {
 	[ "$(ask alice '.rendezvous[0].state')" = unresolved ]
 	[ "$(ask alice '.rendezvous[0].address')" = null ]
 }
+
+# A route that a peer's AllowedIPs set into the tunnel takes no server along.
+case_server_behind_a_route_of_ours_is_refused() {
+	local key
+	named_world
+	says 203.0.113.1
+	key=$(head -c 32 /dev/urandom | base64)
+	on alice hptun peer add dora --public-key "$key" \
+		--allowed-ips 203.0.113.0/28
+	start alice daemon hptund --foreground --network home
+	must 5 grep -q "within the tunnel; keep it out of the AllowedIPs" \
+		"$LAB_DIR/alice-daemon.log"
+	on alice ip route get 203.0.113.1 | grep -q hptun0
+	! registered || fail "through the tunnel?"
+	on alice hptun peer remove dora
+	on alice hptunctl reload
+	soon 10
+}
