@@ -7,7 +7,7 @@
  * it is ours to the member, and the member's to the peer, which it tells.
  *
  *	introduced, direct path lost, relay lost, a member offers --> ask
- *	answered --> ask again before its channel could end
+ *	answered --> ask again before its channel could end, if it is in use
  *	refused, not answered --> ask again after 1, 2, 4 .. 16 s
  *
  * While a server relays there is no hurry, and none for who was only called.
@@ -22,6 +22,8 @@
 #define FIRST_NS HP_S
 #define MAX_SHIFT 4 /* 16 s */
 #define AGAIN_NS (60 * HP_S)
+/* While a server relays better, so that no member keeps a channel for it. */
+#define RARELY_NS (600 * HP_S)
 #define NO_HURRY_NS (5 * HP_S)
 /* Members that are asked at a time. */
 #define ASKED 4
@@ -255,14 +257,15 @@ void hp_via_given(struct peer *via, const struct hp_note *note)
 	    note->ask != p->vias->ask || !is_needed(p))
 		return;
 	p->vias->tries = 0;
-	p->via_ns = n->now_ns + AGAIN_NS;
 	rtt_ns = rtt_over(via, note);
 	at = place_of(p, via, rtt_ns);
-	if (at == NODE_VIAS)
-		return;
-	p->vias->by[at] = via;
-	path.channel = note->channel;
-	hp_relay_offered(p, HP_SERVERS_MAX + at, &path, rtt_ns);
+	if (at < NODE_VIAS) {
+		p->vias->by[at] = via;
+		path.channel = note->channel;
+		hp_relay_offered(p, HP_SERVERS_MAX + at, &path, rtt_ns);
+	}
+	p->via_ns = n->now_ns + (hp_via_at(p, p->relay_server) ? AGAIN_NS :
+								 RARELY_NS);
 	if (!p->session && hp_path_set(&p->relay))
 		(void)hp_wg_initiate(p->wg, n->now_ns); /* else it goes on */
 	hp_peer_update(p);
