@@ -181,11 +181,29 @@ void hp_via_heard(struct peer *p)
 		hp_via_soon(p);
 }
 
-void hp_via_tick(struct peer *p)
+/* Asks some, and the next time those that come behind them. */
+static void ask(struct peer *p)
 {
 	struct hp_note note = { .kind = HP_NOTE_RELAY_WANTED };
 	struct hp_node *n = p->node;
-	unsigned int asked = 0, tries;
+	struct offer *first = n->offers, *o = first;
+	unsigned int asked = 0;
+
+	note.ask = p->vias->ask = hp_rng_u64(&n->cfg.rng) | 1;
+	memcpy(note.slot, p->slot, HP_SLOT_LEN);
+	do {
+		DL_DELETE(n->offers, o);
+		DL_APPEND(n->offers, o);
+		if (o->peer != p)
+			hp_note_send(o->peer, &o->path, &note);
+		o = n->offers;
+	} while (++asked < ASKED && o != first);
+}
+
+void hp_via_tick(struct peer *p)
+{
+	struct hp_node *n = p->node;
+	unsigned int tries;
 
 	p->via_ns = HP_NEVER;
 	if (!n->offers || !is_needed(p))
@@ -197,14 +215,7 @@ void hp_via_tick(struct peer *p)
 	tries = p->vias->tries++;
 	p->via_ns = n->now_ns +
 		    (FIRST_NS << (tries < MAX_SHIFT ? tries : MAX_SHIFT));
-	note.ask = p->vias->ask = hp_rng_u64(&n->cfg.rng) | 1;
-	memcpy(note.slot, p->slot, HP_SLOT_LEN);
-	for (struct offer *o = n->offers; o && asked < ASKED; o = o->next) {
-		if (o->peer == p)
-			continue;
-		hp_note_send(o->peer, &o->path, &note);
-		asked++;
-	}
+	ask(p);
 }
 
 /* ---- being answered -------------------------------------------------- */

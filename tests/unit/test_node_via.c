@@ -452,6 +452,41 @@ static void who_may_use_no_relay_asks_no_member(void **state)
 	sim_world_free(&t.w);
 }
 
+/* Six relay, and only the one that was met last reaches bob. */
+static void of_many_members_all_are_asked_in_turn(void **state)
+{
+	static const char *const names[] = { "e1", "e2", "e3", "e4", "e5",
+					     "e6" };
+	struct sim_world_node *x = NULL;
+	struct sim_nat *nat[2];
+	struct quartet t = { 0 };
+	char ip[16];
+
+	(void)state;
+	sim_world_init(&t.w, 66, true);
+	t.w.methods = HP_METHODS_ALL &
+		      ~(uint32_t)(HP_METHOD_PREDICT | HP_METHOD_BIRTHDAY);
+	nat[0] = sim_nat_new(t.w.sim, &symmetric, NULL, "203.0.113.211");
+	nat[1] = sim_nat_new(t.w.sim, &symmetric, NULL, "203.0.113.212");
+	t.alice = sim_world_add(&t.w, "alice", nat[0], "192.168.1.2", NULL);
+	t.bob = sim_world_add(&t.w, "bob", nat[1], "192.168.2.2", NULL);
+	t.w.allow_relay = true;
+	for (unsigned int i = 0; i < 6; i++) {
+		snprintf(ip, sizeof(ip), "203.0.113.%u", 31 + i);
+		x = sim_world_add(&t.w, names[i], NULL, ip, &ten_ms);
+		sim_world_run(&t.w, HP_S);
+		meet(t.alice, names[i]);
+	}
+	meet(t.bob, "e6");
+	sim_world_server_stop(&t.w, 0);
+	want(t.alice, "bob");
+	assert_true(sim_world_wait(t.alice, "bob", HP_PEER_RELAYED,
+				   20 * HP_S));
+	assert_true(relayed_by(t.alice, "bob", "e6"));
+	assert_int_equal(ferry_of(x).channels, 1);
+	sim_world_free(&t.w);
+}
+
 /* ---- strangers --------------------------------------------------------- */
 
 /* Sees what passes carol, and repeats it from a place of his own. */
@@ -550,6 +585,7 @@ int main(void)
 		cmocka_unit_test(
 			a_direct_path_that_breaks_is_replaced_by_a_member),
 		cmocka_unit_test(who_may_use_no_relay_asks_no_member),
+		cmocka_unit_test(of_many_members_all_are_asked_in_turn),
 		cmocka_unit_test(a_channel_serves_its_two_ends_alone),
 		cmocka_unit_test(a_near_member_relieves_a_far_server),
 	};

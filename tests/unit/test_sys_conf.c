@@ -214,6 +214,34 @@ static void values_at_their_edges(void **state)
 			 HP_ERR_FORMAT);
 }
 
+static void rate_is_in_bits_and_has_bounds(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t bytes;
+	} good[] = {
+		{ "64k", 8000 }, { "64000", 8000 }, { "20M", 2500000 },
+		{ "1g", 125000000 }, { "32G", 4000000000 },
+	};
+	static const char *const bad[] = { "", "M", "63k", "33G", "20m/s",
+					   "-1M", "1.5M", "99999999999999999G",
+					   "yes" };
+	struct hp_fault f;
+	uint32_t bytes;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		assert_int_equal(hp_value_rate(good[i].text, &bytes, &f),
+				 HP_OK);
+		assert_int_equal(bytes, good[i].bytes);
+	}
+	bytes = 7;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_int_equal(hp_value_rate(bad[i], &bytes, &f),
+				 HP_ERR_FORMAT);
+	assert_int_equal(bytes, 7);
+}
+
 static void ifname_rejects_what_the_kernel_would(void **state)
 {
 	static const char *const bad[] = { "", ".", "..", "a/b", "a b", "a:b",
@@ -253,6 +281,7 @@ int main(void)
 		cmocka_unit_test(conf_line_without_end_is_refused),
 		cmocka_unit_test(conf_fault_names_its_file),
 		cmocka_unit_test(values_at_their_edges),
+		cmocka_unit_test(rate_is_in_bits_and_has_bounds),
 		cmocka_unit_test(ifname_rejects_what_the_kernel_would),
 		cmocka_unit_test(suggestion_is_near_or_none),
 	};
