@@ -8,6 +8,7 @@
 declare -A SETTINGS=(
 	[hptun]="Cipher=chacha20poly1305"
 	[hptun-libcrypto]="Cipher=chacha20poly1305 Crypto=libcrypto"
+	[hptun-ipsec-mb]="Cipher=chacha20poly1305 Crypto=libipsec-mb"
 	[hptun-libsodium]="Cipher=chacha20poly1305 Crypto=libsodium"
 	[hptun-aes]="Cipher=aes256gcm"
 	[hptun-aes-libcrypto]="Cipher=aes256gcm Crypto=libcrypto"
@@ -20,6 +21,7 @@ declare -A TITLE=(
 	[other]="${BENCH_WG##*/} (BENCH_WG)"
 	[hptun]="hptun, ChaCha20-Poly1305"
 	[hptun-libcrypto]="  the same, libcrypto"
+	[hptun-ipsec-mb]="  the same, libipsec-mb alone"
 	[hptun-libsodium]="  the same, libsodium"
 	[hptun-aes]="hptun, AES-256-GCM"
 	[hptun-aes-libcrypto]="  the same, libcrypto"
