@@ -247,6 +247,10 @@ bench-cores: all $(B)/tests/bench/threads	## one data thread and two; as root
 $(B)/tests/bench/threads: $(B)/tests/bench/threads.o $(libhp)
 	$(call say,LD,$@)$(CC) $(LDREQ) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+.PHONY: bench-stream
+bench-stream: all $(natbox_bin)	## a relay over TCP and TLS beside UDP, at 1 % loss
+	$(Q)VARIANT=$(VARIANT) tests/bench/stream $(ROUNDS)
+
 .PHONY: bench-aead
 bench-aead: $(B)/tests/bench/aead	## the crypto libraries, side by side
 	$(Q)$< $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -54,16 +54,24 @@ static void drop_oldest(struct hp_frame_out *out)
 	memmove(out->buf + out->at + len, out->buf + out->at, out->held);
 	out->at += len;
 	out->dropped++;
+	out->first++;
+	out->n--;
+}
+
+static uint64_t *since(struct hp_frame_out *out, size_t i)
+{
+	return &out->since_ns[(out->first + i) % HP_FRAME_COUNT];
 }
 
 enum hp_err hp_frame_add(struct hp_frame_out *out, const uint8_t *p,
-			 size_t len)
+			 size_t len, uint64_t now_ns)
 {
 	size_t need = HP_FRAME_HEAD + len;
 
 	if (!len || len > HP_FRAME_MAX)
 		return HP_ERR_FORMAT;
-	while (out->end - out->at + need > HP_FRAME_QUEUE)
+	while (out->end - out->at + need > HP_FRAME_QUEUE ||
+	       out->n == HP_FRAME_COUNT)
 		drop_oldest(out);
 	if (need > sizeof(out->buf) - out->end) {
 		memmove(out->buf, out->buf + out->at, out->end - out->at);
@@ -73,20 +81,24 @@ enum hp_err hp_frame_add(struct hp_frame_out *out, const uint8_t *p,
 	hp_put_be16(out->buf + out->end, (uint16_t)len);
 	memcpy(out->buf + out->end + HP_FRAME_HEAD, p, len);
 	out->end += need;
+	*since(out, out->n++) = now_ns;
 	return HP_OK;
 }
 
-size_t hp_frame_peek(struct hp_frame_out *out, const uint8_t **p)
+size_t hp_frame_peek(struct hp_frame_out *out, const uint8_t **p,
+		     uint64_t now_ns)
 {
-	size_t have = out->end - out->at;
+	while (out->n > 1 &&
+	       hp_time_since(now_ns, *since(out, 0)) > HP_FRAME_AGE)
+		drop_oldest(out);
+	while (out->n) {
+		size_t more = frame_at(out, out->at + out->held);
 
-	while (!out->held || out->held < have) {
-		size_t more = out->held < have ?
-				      frame_at(out, out->at + out->held) : 0;
-
-		if (!more || (out->held && out->held + more > HP_FRAME_STEP))
+		if (out->held && out->held + more > HP_FRAME_STEP)
 			break;
 		out->held += more;
+		out->first++;
+		out->n--;
 	}
 	*p = out->buf + out->at;
 	return out->held;

@@ -146,12 +146,12 @@ static bool kernel_full(const struct hp_stream *s)
 }
 
 /* True while something waits that the kernel does not take now. */
-static bool flush(struct hp_stream *s)
+static bool flush(struct hp_stream *s, uint64_t now_ns)
 {
 	const uint8_t *p;
 	size_t len, n;
 
-	while (!s->broken && (len = hp_frame_peek(&s->out, &p))) {
+	while (!s->broken && (len = hp_frame_peek(&s->out, &p, now_ns))) {
 		n = kernel_full(s) ? 0 : wire_write(s, p, len);
 		if (!n)
 			return true;
@@ -267,7 +267,7 @@ static void on_ready(void *ctx, uint32_t events, uint64_t now_ns)
 	if (s->phase == UP && !s->freed)
 		receive(s, now_ns);
 	if (s->phase == UP && !s->freed)
-		waits = flush(s);
+		waits = flush(s, now_ns);
 	s->busy = false;
 	if (!s->freed && s->broken) {
 		s->busy = true;
@@ -384,14 +384,15 @@ void hp_stream_free(struct hp_stream *s)
 
 enum hp_err hp_stream_send(struct hp_stream *s, const uint8_t *p, size_t len)
 {
+	uint64_t now_ns = hp_loop_now(s->loop);
 	enum hp_err err;
 
 	if (s->phase != UP)
 		return HP_ERR_STATE;
-	err = hp_frame_add(&s->out, p, len);
+	err = hp_frame_add(&s->out, p, len, now_ns);
 	/* Within a wakeup of ours it goes with whatever follows. */
 	if (!err && !s->busy)
-		watch(s, flush(s));
+		watch(s, flush(s, now_ns));
 	return err;
 }
 

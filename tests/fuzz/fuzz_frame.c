@@ -32,8 +32,8 @@ static void back(struct hp_frame_out *out, struct hp_frame_in *in,
 	uint8_t *got;
 	size_t n;
 
-	assert(!hp_frame_add(out, p, len));
-	while ((n = hp_frame_peek(out, &bytes)))
+	assert(!hp_frame_add(out, p, len, 0));
+	while ((n = hp_frame_peek(out, &bytes, 0)))
 		hp_frame_sent(out, feed(in, bytes, n));
 	assert(!hp_frame_next(in, &got, &n));
 	assert(n == len && !memcmp(got, p, len));

@@ -48,7 +48,7 @@ static void pass(struct hp_frame_out *out, struct hp_frame_in *in,
 	uint8_t *got;
 	size_t len, room;
 
-	while ((len = hp_frame_peek(out, &p))) {
+	while ((len = hp_frame_peek(out, &p, 0))) {
 		size_t n = 1 + hp_rng_below(rng, (uint32_t)len);
 		enum hp_err err;
 
@@ -85,7 +85,7 @@ static void frames_arrive_whole_however_they_are_cut(void **state)
 	assert_true(out && in);
 	for (uint32_t n = 0; n < 500; n++) {
 		fill(buf, varied(n), n);
-		assert_int_equal(hp_frame_add(out, buf, varied(n)), HP_OK);
+		assert_int_equal(hp_frame_add(out, buf, varied(n), 0), HP_OK);
 		if (n % 4 == 3)
 			pass(out, in, &rng, &next, varied);
 	}
@@ -102,10 +102,10 @@ static void longest_frame_fits_and_longer_or_empty_ones_do_not(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	assert_int_equal(hp_frame_add(out, buf, HP_FRAME_MAX), HP_OK);
-	assert_int_equal(hp_frame_add(out, buf, HP_FRAME_MAX + 1),
+	assert_int_equal(hp_frame_add(out, buf, HP_FRAME_MAX, 0), HP_OK);
+	assert_int_equal(hp_frame_add(out, buf, HP_FRAME_MAX + 1, 0),
 			 HP_ERR_FORMAT);
-	assert_int_equal(hp_frame_add(out, buf, 0), HP_ERR_FORMAT);
+	assert_int_equal(hp_frame_add(out, buf, 0, 0), HP_ERR_FORMAT);
 	free(out);
 }
 
@@ -149,7 +149,7 @@ static void queue_that_is_full_drops_its_oldest(void **state)
 	assert_true(out && in);
 	for (uint32_t n = 0; n < 200; n++) {
 		fill(buf, sizeof(buf), n);
-		assert_int_equal(hp_frame_add(out, buf, sizeof(buf)), HP_OK);
+		assert_int_equal(hp_frame_add(out, buf, sizeof(buf), 0), HP_OK);
 		assert_true(out->end - out->at <= HP_FRAME_QUEUE);
 	}
 	next = (uint32_t)out->dropped;
@@ -158,6 +158,52 @@ static void queue_that_is_full_drops_its_oldest(void **state)
 	assert_int_equal(next, 200);
 	free(out);
 	free(in);
+}
+
+static void frames_that_waited_too_long_are_dropped_but_the_newest(void **state)
+{
+	struct hp_frame_out *out = calloc(1, sizeof(*out));
+	const uint8_t *p;
+	uint8_t buf[2000];
+	size_t len;
+
+	(void)state;
+	assert_true(out);
+	for (uint32_t n = 0; n < 20; n++) {
+		fill(buf, sizeof(buf), n);
+		assert_int_equal(hp_frame_add(out, buf, sizeof(buf),
+					      n * 10 * HP_MS), HP_OK);
+	}
+	/* Not one that waited for just so long. */
+	len = hp_frame_peek(out, &p, HP_FRAME_AGE + 30 * HP_MS);
+	assert_int_equal(out->dropped, 3);
+	assert_true(is_filled(p + HP_FRAME_HEAD, sizeof(buf), 3));
+	/* What a write was given stays, however long that takes. */
+	assert_true(hp_frame_peek(out, &p, 10 * HP_S) >= len);
+	assert_true(is_filled(p + HP_FRAME_HEAD, sizeof(buf), 3));
+	assert_int_equal(out->dropped, 20 - 1 - len / (sizeof(buf) + 2));
+	hp_frame_sent(out, len);
+	assert_int_equal(hp_frame_peek(out, &p, 10 * HP_S), sizeof(buf) + 2);
+	assert_true(is_filled(p + HP_FRAME_HEAD, sizeof(buf), 19));
+	free(out);
+}
+
+static void many_short_frames_drop_the_oldest_too(void **state)
+{
+	struct hp_frame_out *out = calloc(1, sizeof(*out));
+	const uint8_t *p;
+	uint8_t byte;
+
+	(void)state;
+	assert_true(out);
+	for (uint32_t n = 0; n < 3 * HP_FRAME_COUNT; n++) {
+		byte = (uint8_t)(n / 8);
+		assert_int_equal(hp_frame_add(out, &byte, 1, 0), HP_OK);
+	}
+	assert_int_equal(out->dropped, 2 * HP_FRAME_COUNT);
+	assert_int_equal(hp_frame_peek(out, &p, 0), 3 * HP_FRAME_COUNT);
+	assert_int_equal(p[HP_FRAME_HEAD], (uint8_t)(2 * HP_FRAME_COUNT / 8));
+	free(out);
 }
 
 /* TLS wants the same bytes again, and half a frame may be on the wire. */
@@ -173,9 +219,9 @@ static void frames_that_a_write_was_given_are_not_dropped(void **state)
 	assert_true(out && in);
 	for (uint32_t n = 0; n < 10; n++) {
 		fill(buf, sizeof(buf), n);
-		assert_int_equal(hp_frame_add(out, buf, sizeof(buf)), HP_OK);
+		assert_int_equal(hp_frame_add(out, buf, sizeof(buf), 0), HP_OK);
 	}
-	n_held = hp_frame_peek(out, &p);
+	n_held = hp_frame_peek(out, &p, 0);
 	assert_int_equal(n_held, HP_FRAME_STEP / 1402 * 1402);
 	feed(in, p, 700);
 	hp_frame_sent(out, 700);
@@ -183,10 +229,10 @@ static void frames_that_a_write_was_given_are_not_dropped(void **state)
 	memcpy(was, p + 700, n_held);
 	for (uint32_t n = 10; n < 300; n++) {
 		fill(buf, sizeof(buf), n);
-		assert_int_equal(hp_frame_add(out, buf, sizeof(buf)), HP_OK);
+		assert_int_equal(hp_frame_add(out, buf, sizeof(buf), 0), HP_OK);
 	}
 	assert_true(out->dropped > 0);
-	assert_true(hp_frame_peek(out, &p) >= n_held);
+	assert_true(hp_frame_peek(out, &p, 0) >= n_held);
 	assert_memory_equal(p, was, n_held);
 	feed(in, p, 702);
 	assert_int_equal(hp_frame_next(in, &got, &len), HP_OK);
@@ -205,6 +251,9 @@ int main(void)
 		cmocka_unit_test(
 			length_of_none_or_too_many_bytes_ends_the_stream),
 		cmocka_unit_test(queue_that_is_full_drops_its_oldest),
+		cmocka_unit_test(
+			frames_that_waited_too_long_are_dropped_but_the_newest),
+		cmocka_unit_test(many_short_frames_drop_the_oldest_too),
 		cmocka_unit_test(frames_that_a_write_was_given_are_not_dropped),
 	};
 
