@@ -101,11 +101,13 @@ struct hp_netcheck_family {
 };
 
 /* @no_relay: it is known that no server relays; for the owner to set, as is
- * @mapped:   the gateway opens ports (IPv4)
+ * @mapped:   the gateway opens ports (IPv4), and
+ * @stream:   a server is reached over TCP or TLS
  */
 struct hp_netcheck_facts {
 	bool no_relay;
 	bool mapped;
+	bool stream;
 	unsigned int n_servers;
 	struct hp_netcheck_port server[HP_SERVERS_MAX][2][2];
 	struct hp_netcheck_family family[2];

@@ -105,8 +105,9 @@ static enum hp_netcheck_path expect(const struct hp_netcheck_facts *f,
 	const struct hp_netcheck_family *four = &f->family[0];
 
 	if (!four->answered && !f->family[1].answered) {
-		*why = "no server by UDP here; by TCP or TLS: relayed";
-		return HP_NC_PATH_NONE;
+		*why = f->stream ? "no UDP here: relayed over TCP or TLS" :
+				   "no server by UDP here, nor by TCP or TLS";
+		return f->stream ? HP_NC_PATH_RELAYED : HP_NC_PATH_NONE;
 	}
 	if (peer != HP_NC_PEER_BLOCKED && peer != HP_NC_PEER_IPV6 &&
 	    !four->answered) {
@@ -131,8 +132,9 @@ static enum hp_netcheck_path expect(const struct hp_netcheck_facts *f,
 	case HP_NC_PEERS:
 		break;
 	}
-	*why = "no server by UDP there; by TCP or TLS: relayed";
-	return HP_NC_PATH_NONE;
+	*why = f->stream ? "relayed, where TCP or TLS gets out there" :
+			   "no server by TCP or TLS, as would be needed there";
+	return f->stream ? HP_NC_PATH_RELAYED : HP_NC_PATH_NONE;
 }
 
 enum hp_netcheck_path hp_netcheck_expect(const struct hp_netcheck_facts *f,

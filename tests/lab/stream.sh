@@ -64,6 +64,41 @@ closed() {
 	END
 }
 
+# Beside it a crowd connects and says too little: it is kept to its share, and
+# closed.
+case_udp_blocked_goes_over_tcp_and_comes_back() {
+	lab_up
+	two_sites nat nat
+	serves --listen-tcp 0.0.0.0
+	must 5 accepting s 8888
+	founds alice
+	joins bob
+	start bob crowd timeout 25 bash -c 'for i in $(seq 100); do
+		exec {fd}<>/dev/tcp/203.0.113.1/8888 && printf "\0" >&$fd
+	done; sleep 20'
+	must 5 crowded
+	[ "$(connections)" -le 64 ] || fail "no limit by source"
+	deaf nat_a
+	meet alice bob
+	is alice bob .path.kind relayed || fail "not relayed"
+	over alice tcp || fail "alice is not over TCP"
+	over bob udp || fail "bob is not over UDP"
+	both_reach alice bob
+	on alice hptunctl status
+	on alice hptunctl status | grep -q 'registered over TCP'
+	must 15 alone
+	kill -USR1 "$(job s rendezvous)"
+	must 3 grep -q 'refused at a limit, 64 closed' "$LAB_DIR/s-rendezvous.log"
+	watched alice bob 150
+	hearing nat_a
+	must 18 over alice udp
+	path alice bob direct
+	longest alice 1
+	[ "$(replies alice)" -ge 145 ] ||
+		fail "$((150 - $(replies alice))) pings were lost"
+	[ -z "$(on alice ss -Htn state established)" ] || fail "TCP still stands"
+}
+
 case_udp_and_other_ports_blocked_goes_over_tls() {
 	lab_up
 	two_sites nat nat
@@ -77,10 +112,18 @@ case_udp_and_other_ports_blocked_goes_over_tls() {
 	closed nat_a 444-65535
 	up bob --no-wait
 	ups bob
+	start alice netcheck env SSL_CERT_FILE=/etc/ca.pem hptun netcheck \
+		--rendezvous s.example.net --json
 	believes alice --peer bob
 	ups alice
 	over alice tls || fail "alice is not over TLS"
 	both_reach alice bob
+	wait "$(job alice netcheck)"
+	log alice netcheck >"$LAB_DIR/facts"
+	jq -e '.udp == false and .expect.public.path == "relayed" and
+		(.rendezvous[0] | .tls.works and
+		 .tls.believed_by == "system" and .tcp.why == "no answer")' \
+		"$LAB_DIR/facts" || fail "$(cat "$LAB_DIR/facts")"
 
 	# A new certificate, without a restart.
 	certificate s.example.net s2
@@ -114,11 +157,15 @@ case_wrong_certificate_is_refused_in_words_and_a_pin_replaces_it() {
 	joins bob
 	on bob grep -q 'Rendezvous = tls://s.example.net:443' \
 		/etc/hptun/home/network.conf
+	start alice netcheck hptun netcheck
 	believes alice --no-wait
 	ups alice
 	must 5 said_mismatch
 	on alice hptun down
 	must 3 no_daemon alice
+	! wait "$(job alice netcheck)" || fail "netcheck says that all is well"
+	log alice netcheck |
+		grep 'TLS port 443: its certificate is not believed: '
 
 	local key
 	key=$(grep -o 'sha256/[^ )]*' "$LAB_DIR/s-rendezvous.log")
@@ -126,60 +173,17 @@ case_wrong_certificate_is_refused_in_words_and_a_pin_replaces_it() {
 		on $h sed -i "s|^Rendezvous = .*|&\nRendezvousKey = $key|" \
 			/etc/hptun/home/network.conf
 	done
+	start alice pinned hptun netcheck
 	meet alice bob
 	over alice tls || fail "alice is not over TLS"
 	both_reach alice bob
+	wait "$(job alice pinned)"
+	log alice pinned | grep 'TLS port 443: works .*RendezvousKey'
 }
 said_mismatch() {
 	ask alice '.rendezvous[0].cause' | grep -q 'not believed: hostname mismatch'
 }
 
-case_udp_blocked_goes_over_tcp_and_comes_back() {
-	lab_up
-	two_sites nat nat
-	serves --listen-tcp 0.0.0.0
-	must 5 accepting s 8888
-	founds alice
-	joins bob
-	deaf nat_a
-	meet alice bob
-	is alice bob .path.kind relayed || fail "not relayed"
-	over alice tcp || fail "alice is not over TCP"
-	over bob udp || fail "bob is not over UDP"
-	both_reach alice bob
-	on alice hptunctl status
-	on alice hptunctl status | grep -q 'registered over TCP'
-	watched alice bob 150
-	hearing nat_a
-	must 18 over alice udp
-	path alice bob direct
-	longest alice 1
-	[ "$(replies alice)" -ge 145 ] ||
-		fail "$((150 - $(replies alice))) pings were lost"
-	[ -z "$(on alice ss -Htn state established)" ] || fail "TCP still stands"
-}
-
-# Who connects and says nothing, or says too little, is closed; the next are
-# served meanwhile.
-case_slow_connections_end() {
-	lab_up
-	two_sites nat nat
-	serves --listen-tcp 0.0.0.0
-	must 5 accepting s 8888
-	founds alice
-	joins bob
-	on bob timeout 25 bash -c 'for i in $(seq 100); do
-		exec {fd}<>/dev/tcp/203.0.113.1/8888 && printf "\0" >&$fd
-	done; sleep 20' &
-	must 5 crowded
-	[ "$(connections)" -le 64 ] || fail "no limit by source"
-	deaf nat_a
-	meet alice bob
-	over alice tcp || fail "alice is not over TCP"
-	must 15 alone
-	kill -USR1 "$(job s rendezvous)"
-	must 3 grep -q 'refused at a limit, 64 closed' "$LAB_DIR/s-rendezvous.log"
-}
 connections() { on s ss -Htn state established 'sport = :8888' | wc -l; }
 crowded() { [ "$(connections)" -ge 64 ]; }
 alone() { [ "$(connections)" -le 2 ]; }

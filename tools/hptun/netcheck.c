@@ -29,9 +29,21 @@ static enum hp_err set_long(void *ctx, const char *value, struct hp_fault *f)
 	return hp_value_bool(value, &r->lifetime, f);
 }
 
+static enum hp_err set_key(void *ctx, const char *value, struct hp_fault *f)
+{
+	struct netcheck_report *r = ctx;
+
+	if (r->n_pins == HP_TLS_PINS_MAX)
+		return hp_fault_set(f, HP_ERR_FULL, "name fewer",
+				    "more than %d keys", HP_TLS_PINS_MAX);
+	return hp_tls_pin_parse(value, &r->pin[r->n_pins++], f);
+}
+
 static const struct cli_opt opts[] = {
 	{ "rendezvous", "HOST", "ask this server: HOST or HOST:PORT; "
 	  "repeatable", set_server },
+	{ "rendezvous-key", "HASH", "key that it shows over TLS; repeatable",
+	  set_key },
 	{ "long", NULL, "find the lifetime of mappings too: 2 minutes",
 	  set_long },
 };
@@ -42,9 +54,9 @@ static const struct cli_spec spec = {
 	.about =
 		"Finds out what the network around this host does to UDP, by "
 		"asking the\nrendezvous servers of the network, or those that "
-		"are named, and the gateway\nwhether it opens ports, and tells "
-		"what to expect with each kind of peer. Needs no\nroot and no "
-		"daemon.",
+		"are named, by UDP, TCP and TLS,\nand the gateway whether it "
+		"opens ports, and tells what to expect with each kind\nof "
+		"peer. Needs no root and no daemon.",
 	.opts = opts,
 	.n_opts = sizeof(opts) / sizeof(opts[0]),
 	.json = true,
@@ -66,6 +78,10 @@ static enum hp_err use_network(const struct cli *cli,
 	r->n_overlay = 2;
 	r->seed = store->net.reg_seed;
 	r->has_seed = true;
+	if (!r->n_pins) {
+		memcpy(r->pin, store->net.pin, sizeof(r->pin));
+		r->n_pins = store->net.n_pins;
+	}
 	r->interfaces = store->iface.interfaces;
 	r->exclude = store->iface.exclude;
 	hp_store_close(store);
@@ -99,6 +115,8 @@ int cmd_netcheck(int argc, char **argv)
 	err = netcheck_run(&r, &signo, &f);
 	if (!err)
 		err = netcheck_meet(&r, &f);
+	if (!err)
+		err = netcheck_streams(&r, &f);
 	hp_secret_wipe(&r.seed);
 	if (err == HP_ERR_AGAIN) {
 		free(r.addr);
@@ -111,5 +129,6 @@ int cmd_netcheck(int argc, char **argv)
 	free(r.addr);
 	if (err)
 		return cli_fail(&cli, &f);
-	return netcheck_udp_works(&r) ? 0 : CTL_EXIT_RENDEZVOUS;
+	return netcheck_udp_works(&r) || netcheck_stream_works(&r) ?
+		       0 : CTL_EXIT_RENDEZVOUS;
 }

@@ -2,6 +2,7 @@
 /*
  * hptun netcheck in parts: netcheck.c the command line, netcheck_run.c the
  * sockets and the loop, netcheck_meet.c whether servers serve us,
+ * netcheck_stream.c whether TCP and TLS reach them,
  * netcheck_gateway.c whether the gateway opens ports,
  * netcheck_show.c what is printed.
  */
@@ -38,9 +39,24 @@ struct netcheck_service {
 };
 
 /**
+ * struct netcheck_stream - A server over TCP, or TLS
+ * @asked:  it was tried, at @port
+ * @works:  it answered, after @rtt_ns, connecting included
+ * @why:    it did not, for people
+ */
+struct netcheck_stream {
+	bool asked;
+	bool works;
+	uint16_t port;
+	uint64_t rtt_ns;
+	char why[160];
+};
+
+/**
  * struct netcheck_report - What is to be found out, and what was
  * @server:  @n_servers of them; @error: why its name was not found, "": it was
- * @service: of each
+ * @service: of each; @stream: over TCP, over TLS
+ * @pin:     @n_pins keys that servers may show
  * @seed:    under which the network registers, with @has_seed; it is wiped
  * @overlay: @n_overlay subnets inside our tunnel
  * @forbidden: this host itself forbade to send (EPERM)
@@ -54,6 +70,9 @@ struct netcheck_report {
 	char error[HP_SERVERS_MAX][80];
 	unsigned int n_servers;
 	struct netcheck_service service[HP_SERVERS_MAX];
+	struct netcheck_stream stream[HP_SERVERS_MAX][2];
+	struct hp_tls_pin pin[HP_TLS_PINS_MAX];
+	unsigned int n_pins;
 	struct hp_secret seed;
 	bool has_seed;
 	struct hp_prefix overlay[NETCHECK_OVERLAYS];
@@ -78,6 +97,15 @@ enum hp_err netcheck_run(struct netcheck_report *r, int *signo,
 /* Fills @r->service once the facts are there: 3 s at most. */
 enum hp_err netcheck_meet(struct netcheck_report *r, struct hp_fault *f)
 	HP_MUST_CHECK;
+
+/* Fills @r->stream after that: 4 s at most. */
+enum hp_err netcheck_streams(struct netcheck_report *r, struct hp_fault *f)
+	HP_MUST_CHECK;
+/* Is any server reached so? */
+bool netcheck_stream_works(const struct netcheck_report *r);
+void netcheck_stream_print(const struct netcheck_report *r, unsigned int i);
+json_t *netcheck_stream_json(const struct netcheck_report *r, unsigned int i,
+			     bool tls);
 
 /**
  * struct netcheck_gateway - The gateway is asked beside all else

@@ -95,6 +95,7 @@ static void print_server(const struct netcheck_report *r, unsigned int i)
 		if (r->facts.server[i][af][0].dst.family != HP_AF_NONE)
 			print_server_family(r->facts.server[i][af], "");
 	print_service(r, i);
+	netcheck_stream_print(r, i);
 }
 
 /* Nobody answers: why, and what to do. */
@@ -115,6 +116,12 @@ static void print_blocked(const struct netcheck_report *r)
 			    "name and this host's DNS");
 	else if (!route)
 		line("UDP", "not tried: this host has no route to any server");
+	else if (netcheck_stream_works(r))
+		line("UDP", "blocked: no answer from UDP port %u and %u, but a "
+			    "server is reached as said below.\n%14sAll packets "
+			    "are relayed that way, which is slower. Direct paths "
+			    "need a firewall\n%14sthat lets UDP out and the "
+			    "answers in", p, p + 1, "", "");
 	else if (r->forbidden)
 		line("UDP", "blocked: a firewall of this host forbids to send "
 			    "to UDP port %u or %u.\n%14sElse let "
@@ -345,6 +352,8 @@ static json_t *server_json(const struct netcheck_report *r, unsigned int i)
 	if (r->error[i][0])
 		json_object_set_new(o, "error", json_string(r->error[i]));
 	service_json(r, &r->service[i], o);
+	json_object_set_new(o, "tcp", netcheck_stream_json(r, i, false));
+	json_object_set_new(o, "tls", netcheck_stream_json(r, i, true));
 	for (unsigned int af = 0; af < 2; af++) {
 		const struct hp_netcheck_port *p = r->facts.server[i][af];
 
