@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: ISC
 # What is measured, and how each is started. A subject is a name; begin NAME
 # starts it on both ends and sets INNER (bob's address inside) and DEV (the

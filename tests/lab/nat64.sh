@@ -43,11 +43,11 @@ asks() {
 }
 
 # alice with IPv6 alone behind nat_a, bob behind a NAT, both set up.
-v6_only() { # KIND-OF-BOBS-NAT
+v6_only() {
 	lab_up
 	internet
 	router nat_a 11 nat
-	router nat_b 12 "${1:-nat}"
+	router nat_b 12 nat
 	host alice
 	host bob
 	FAMILY=6 plug alice nat_a 2
@@ -85,7 +85,7 @@ case_much_data_both_ways() {
 	head -c 20000000 /dev/urandom >"$LAB_DIR/sent"
 	carries alice bob
 	carries bob alice
-	on alice ping -q -M do -s $((1408 - 28)) -c 3 -i 0.2 "$(overlay bob)" |
+	on alice ping -q -M "do" -s $((1408 - 28)) -c 3 -i 0.2 "$(overlay bob)" |
 		grep -q ' 0% packet loss' || fail "long packets do not pass"
 }
 tcp_listens() { on "$1" ss -Hltn "sport = :$2" | grep -q .; }

@@ -109,8 +109,8 @@ static int matrix(const struct options *o)
 	fputc('\n', stdout);
 	strays = matrix_strays(&m, stdout);
 	if (o->svg)
-		drawn = picture(&m, o->svg, "matrix", matrix_svg) &
-			picture(&m, o->svg, "kinds", matrix_swept_svg) &
+		drawn = picture(&m, o->svg, "matrix", matrix_svg) &&
+			picture(&m, o->svg, "kinds", matrix_swept_svg) &&
 			picture(&m, o->svg, "times", matrix_times_svg);
 	printf("matrix: %zu passed, %zu failed, 0 skipped\n", m.n - strays,
 	       strays);
