@@ -129,8 +129,8 @@ $(B)/tests/unit/test_rendezvous_%: $(B)/tests/unit/test_rendezvous_%.o \
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 # ---- checks --------------------------------------------------------------
-.PHONY: unit check-unit check-headers check-purity check check-lab check-fuzz \
-        check-threads
+.PHONY: unit check-unit check-headers check-purity check-warnings check \
+        check-lab check-fuzz check-threads
 unit: $(unit_bin)
 
 check-unit: unit check-headers check-purity	## unit tests; needs no root
@@ -146,6 +146,13 @@ $(B)/%.h.ok: %.h
 # lib outside lib/sys calls no socket, clock, file or thread.
 check-purity: $(lib_obj)
 	$(Q)tests/check-purity $(filter-out $(B)/lib/sys/%,$(lib_obj))
+
+# Each source by itself: no object is made. Warnings are errors.
+check-warnings:
+	$(Q)printf '%s\n' $(wildcard lib/*/*.c tund/*.c rendezvous/*.c tools/*.c \
+		tools/*/*.c tests/unit/*.c tests/sim/*.c tests/fuzz/*.c \
+		tests/natbox/*.c tests/bench/*.c) | xargs -P 2 -n 8 \
+		$(CC) $(REQUIRED) $(CPPFLAGS) -Werror -fsyntax-only
 
 # A fresh machine has no pkg-config when this makefile is read, so whatever
 # follows deps is a make of its own.

@@ -51,7 +51,7 @@ case_carrier_without_hairpin() {
 # ---- time -----------------------------------------------------------------
 # The NAT forgets after 30 s. Netcheck finds that out; a path that nobody uses
 # stays all the while, for keepalives come before.
-case_lifetime_of_30_s() {
+case_lifetime_of_30_s() { # long
 	boxed "box eim apdf random lifetime=30" "$CONE lifetime=30" direct
 	local before
 	before=$(of alice bob .path.remote)

@@ -141,7 +141,7 @@ case_a_fifth_of_the_packets_is_lost() {
 }
 
 # ---- again and again ------------------------------------------------------
-case_up_at_the_same_instant_50_times() {
+case_up_at_the_same_instant_50_times() { # long
 	two_members
 	local i direct=0 took=()
 	for i in $(seq "${TIMES:-50}"); do

@@ -149,7 +149,7 @@ lost() {
 
 # REKEY_AFTER_TIME is 120 s: a session older than that is replaced, and no
 # packet is lost for it.
-case_rekeys_by_itself_after_two_minutes() {
+case_rekeys_by_itself_after_two_minutes() { # long
 	[ -n "${LONG:-}" ] || skip "takes 130 s; LONG=1 and make check run it"
 	two_ends
 	knows carol dora 2
