@@ -10,6 +10,7 @@ case $hptun in
 *) hptun=$PWD/$hptun ;;
 esac
 [ -x "$hptun" ] || { echo "cli: no $hptun: run make first" >&2; exit 1; }
+source=$(cd "$(dirname "$0")/.." && pwd)
 top=$(mktemp -d) || exit 1
 trap 'rm -rf "$top"' EXIT
 passed=0 failed=0 skipped=0
@@ -454,6 +455,39 @@ expect 0 --version
 out "hptun "
 expect 2 --json peers
 err "options come behind the command"
+
+PATH=$(dirname "$hptun"):$PATH
+# documented PAGE PROGRAM [COMMAND...]: the manual has each option of its help.
+documented() {
+	page=$1
+	shift
+	claim="all of $* --help is in $page"
+	"$@" --help >"$top/out" 2>"$top/err" </dev/null
+	options=$(grep -oE -- '--[a-z][a-z-]*' "$top/out" | sort -u)
+	[ -n "$options" ] || bad "no option"
+	for o in $options; do
+		if grep -qE "Fl (Fl |-)${o#--}( |$)" "$source/$page"; then
+			good
+		else
+			bad "no $o"
+		fi
+	done
+}
+# commands PROGRAM [COMMAND]: those that its help lists
+commands() {
+	"$@" --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
+}
+for c in $(commands hptun); do
+	[ "$c" = peer ] || documented tools/hptun/hptun.1 hptun "$c"
+done
+for c in $(commands hptun peer); do
+	documented tools/hptun/hptun.1 hptun peer "$c"
+done
+for c in $(commands hptunctl); do
+	documented tools/hptunctl/hptunctl.8 hptunctl "$c"
+done
+documented tund/hptund.8 hptund
+documented rendezvous/hptun-rendezvous.8 hptun-rendezvous
 
 echo "cli: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
