@@ -155,7 +155,7 @@ static unsigned int another(struct peer *p)
 /* A server's channel that fell silent may yet come back to life, for want of
  * another one; a member's is made anew.
  */
-static void leave(struct peer *p, unsigned int at)
+void hp_relay_ended(struct peer *p, unsigned int at)
 {
 	bool via = at >= HP_SERVERS_MAX;
 	unsigned int best;
@@ -180,13 +180,8 @@ void hp_relay_failed(struct peer *p)
 	p->relay_gone = false;
 	if (!p->epoch || !p->silent)
 		return;
-	leave(p, p->relay_server);
+	hp_relay_ended(p, p->relay_server);
 	hp_via_soon(p);
-}
-
-void hp_relay_ended(struct peer *p, unsigned int at)
-{
-	leave(p, at);
 }
 
 void hp_relay_moved(struct peer *p, unsigned int at)

@@ -10,7 +10,8 @@
  *	answered --> ask again before its channel could end, if it is in use
  *	refused, not answered --> ask again after 1, 2, 4 .. 16 s
  *
- * While a server relays there is no hurry, and none for who was only called.
+ * While a server relays there is no hurry; for a peer that nobody here looks for
+ * they are asked a few times only.
  */
 #include "node/ferry.h"
 #include "node/internal.h"
