@@ -423,6 +423,36 @@ static bool guessing(const struct hp_case *c)
 }
 
 /* Introduced, and no direct path. */
+/* Does that end reach its servers over TCP or TLS alone? */
+static bool by_stream(const struct hp_report *r)
+{
+	bool stream = false;
+
+	for (unsigned int i = 0; r && i < r->n_servers; i++) {
+		if (r->server[i].registered && !r->server[i].stream)
+			return false;
+		stream |= r->server[i].registered;
+	}
+	return stream;
+}
+
+/* UDP does not even reach a server; true: that is it. */
+static bool no_udp(const struct hp_case *c, struct list *l)
+{
+	bool here = by_stream(c->here);
+
+	if (!here && !by_stream(c->there))
+		return false;
+	add(l, HP_CAUSE_BLOCKED,
+	    "let UDP out of that network, to any port or to 8888 and 8889 of "
+	    "the server at least, and the answers in; a server named with "
+	    "tcp:// or tls:// is not asked by UDP at all",
+	    "no rendezvous is reached by UDP %s%s, but over TCP or TLS, by "
+	    "which all packets are relayed", here ? "here" : "at ",
+	    here ? "" : c->peer);
+	return true;
+}
+
 static void relayed(const struct hp_case *c, struct list *l)
 {
 	const struct hp_report *h = c->here;
@@ -437,6 +467,8 @@ static void relayed(const struct hp_case *c, struct list *l)
 		    "the relay", c->peer);
 		return;
 	}
+	if (no_udp(c, l))
+		return;
 	if (h->doubt)
 		add(l, HP_CAUSE_LOST, retry,
 		    "the direct path fell silent a moment ago; the relay "

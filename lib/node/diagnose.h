@@ -38,7 +38,8 @@ enum hp_cause {
 	HP_CAUSE_NAT_PEER,	/* the peer's does */
 	HP_CAUSE_ONE_WAY,	/* packets arrive in one direction only */
 	HP_CAUSE_NO_ROUTE,	/* our system knows no way to the peer */
-	HP_CAUSE_BLOCKED,	/* nothing arrives in either direction */
+	HP_CAUSE_BLOCKED,	/* nothing arrives in either direction, or no
+				 * server by UDP at one end */
 	HP_CAUSE_NOTES,
 	HP_CAUSE_HALF = HP_CAUSE_NOTES, /* the peer was not heard on it */
 	HP_CAUSE_VERSION,	/* the ends run different versions */

@@ -57,6 +57,7 @@ static void report_servers(const struct hp_node *n, struct hp_report *r)
 		r->server[i] = (struct hp_report_server){
 			.registered = s->state == HP_SERVER_REGISTERED,
 			.lone_port = seen[0].family && !seen[1].family,
+			.stream = s->by_stream,
 			.mapping = hp_server_mapping(n, s),
 			.rtt_us = us(s->rtt_ns),
 			.addr = s->addr,

@@ -25,6 +25,7 @@ enum head_flag {
 enum server_flag {
 	SERVER_REGISTERED = 1,
 	SERVER_LONE_PORT = 2,
+	SERVER_STREAM = 4,
 };
 
 enum path_flag {
@@ -122,7 +123,8 @@ static void head_put(struct hp_wr *w, const struct hp_report *r)
 		const struct hp_report_server *s = &r->server[i];
 
 		hp_wr_u8(w, (uint8_t)((s->registered ? SERVER_REGISTERED : 0) |
-				      (s->lone_port ? SERVER_LONE_PORT : 0)));
+				      (s->lone_port ? SERVER_LONE_PORT : 0) |
+				      (s->stream ? SERVER_STREAM : 0)));
 		hp_wr_u8(w, (uint8_t)s->mapping);
 		hp_wr_be32(w, s->rtt_us);
 		addr_put(w, &s->addr);
@@ -160,6 +162,7 @@ static void servers_get(struct hp_rd *rd, struct hp_report *r)
 
 		s->registered = flags & SERVER_REGISTERED;
 		s->lone_port = flags & SERVER_LONE_PORT;
+		s->stream = flags & SERVER_STREAM;
 		s->mapping = mapping_get(rd);
 		s->rtt_us = hp_rd_be32(rd);
 		s->addr = addr_get(rd);

@@ -40,6 +40,7 @@ enum hp_report_guess {
 struct hp_report_server {
 	bool registered;
 	bool lone_port;		/* its second port never answered */
+	bool stream;		/* spoken to over TCP or TLS */
 	enum hp_mapping mapping;
 	uint32_t rtt_us;	/* 0: unknown */
 	struct hp_addr addr;	/* HP_AF_NONE: not resolved */

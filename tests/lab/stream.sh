@@ -86,6 +86,7 @@ case_udp_blocked_goes_over_tcp_and_comes_back() {
 	both_reach alice bob
 	on alice hptunctl status
 	on alice hptunctl status | grep -q 'registered over TCP'
+	on bob hptunctl doctor alice | grep 'no rendezvous is reached by UDP at'
 	must 15 alone
 	kill -USR1 "$(job s rendezvous)"
 	must 3 grep -q 'refused at a limit, 64 closed' "$LAB_DIR/s-rendezvous.log"

@@ -45,6 +45,7 @@ static struct hp_report full(void)
 	for (unsigned int i = 0; i < r.n_servers; i++)
 		r.server[i] = (struct hp_report_server){
 			.registered = i & 1, .lone_port = i & 2,
+			.stream = i % 3 == 1,
 			.mapping = HP_MAPPING_APDM, .rtt_us = i * 1000,
 			.addr = i ? addr("2001:db8::1") : (struct hp_addr){ 0 },
 		};
@@ -477,6 +478,37 @@ static void beside_the_cause_stands_what_is_worth_knowing(void **state)
 	assert_true(also(&c, HP_CAUSE_RELAY_OFF));
 }
 
+static void end_without_udp_is_named_before_all_else(void **state)
+{
+	static const struct row row = { .state = HP_PEER_RELAYED };
+	struct hp_report here = end_of(&row, true);
+	struct hp_report there = end_of(&row, false);
+	struct hp_case c = { .peer = "bob", .met = true,
+			     .state = HP_PEER_RELAYED, .here = &here,
+			     .there = &there,
+			     .server.state = HP_SERVER_REGISTERED };
+	struct hp_finding f[HP_FINDINGS_MAX];
+
+	(void)state;
+	here.trying = true;
+	here.n_servers = there.n_servers = 2;
+	here.server[0].registered = there.server[1].registered = true;
+	hp_diagnose(&c, f);
+	assert_int_equal(f[0].cause, HP_CAUSE_TRYING);
+	there.server[1].stream = true;
+	hp_diagnose(&c, f);
+	assert_int_equal(f[0].cause, HP_CAUSE_BLOCKED);
+	assert_non_null(strstr(f[0].words, "at bob"));
+	here.server[0].stream = true;
+	hp_diagnose(&c, f);
+	assert_int_equal(f[0].cause, HP_CAUSE_BLOCKED);
+	assert_non_null(strstr(f[0].words, "UDP here"));
+	/* One that is reached by UDP will do. */
+	here.server[1].registered = there.server[0].registered = true;
+	hp_diagnose(&c, f);
+	assert_int_equal(f[0].cause, HP_CAUSE_TRYING);
+}
+
 static void a_member_that_could_relay_is_named(void **state)
 {
 	static const struct row blocked = { .state = HP_PEER_CONNECTING };
@@ -569,6 +601,7 @@ int main(void)
 		cmocka_unit_test(half_comes_over_the_relay),
 		cmocka_unit_test(each_topology_has_its_cause),
 		cmocka_unit_test(beside_the_cause_stands_what_is_worth_knowing),
+		cmocka_unit_test(end_without_udp_is_named_before_all_else),
 		cmocka_unit_test(a_member_that_could_relay_is_named),
 		cmocka_unit_test(causes_have_words_of_their_own),
 		cmocka_unit_test(pair_words_tell_what_became_of_it),
