@@ -38,12 +38,9 @@ static bool known(const struct names *s, unsigned int id)
 static void tell(const struct names *s, unsigned int id, uint64_t now_ns)
 {
 	struct hp_addr a4 = s->addr[id][0];
-	struct hp_addr a6 = hp_nat64_in(&s->nat64, &s->addr[id][1]);
+	struct hp_addr a6 = s->addr[id][1];
 
-	if (a6.family == HP_AF_4) {
-		a4 = a4.family ? a4 : a6;
-		a6 = (struct hp_addr){ 0 };
-	}
+	hp_nat64_undo(&s->nat64, &a4, &a6);
 	a4 = outside(s, &a4);
 	a6 = outside(s, &a6);
 	if (a4.family || a6.family)

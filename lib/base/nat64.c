@@ -105,3 +105,15 @@ struct hp_addr hp_nat64_in(const struct hp_prefix *p, const struct hp_addr *a)
 	back = hp_nat64_out(p, &v4);
 	return hp_addr_eq(&back, a) ? v4 : *a;
 }
+
+void hp_nat64_undo(const struct hp_prefix *p, struct hp_addr *addr4,
+		   struct hp_addr *addr6)
+{
+	const struct hp_addr in = hp_nat64_in(p, addr6);
+
+	if (in.family != HP_AF_4)
+		return;
+	*addr6 = (struct hp_addr){ 0 };
+	if (!addr4->family)
+		*addr4 = in;
+}

@@ -41,5 +41,10 @@ struct hp_addr hp_nat64_out(const struct hp_prefix *p,
 			    const struct hp_addr *a);
 /* Who sent what came from @a: the other way round. */
 struct hp_addr hp_nat64_in(const struct hp_prefix *p, const struct hp_addr *a);
+/* What a DNS64 made of a host's IPv4 address is that address: an @addr6 inside
+ * @p is cleared, and @addr4 set unless it is known.
+ */
+void hp_nat64_undo(const struct hp_prefix *p, struct hp_addr *addr4,
+		   struct hp_addr *addr6);
 
 #endif

@@ -136,16 +136,3 @@ case_introduced_by_a_third_member() {
 	say "after $(of alice carol .direct_ms) ms"
 	both_reach alice carol
 }
-
-# The first of two servers answers nothing: nobody waits for it.
-case_one_of_two_servers_is_dead() {
-	lab_up
-	two_sites nat nat
-	rendezvous
-	on alice hptun init --name alice --rendezvous 203.0.113.99 \
-		--rendezvous s.example.net
-	joins bob
-	meet alice bob
-	path alice bob direct
-	fast alice bob
-}

@@ -166,6 +166,34 @@ static void what_is_not_for_the_nat64_stays_as_it_is(void **state)
 	}
 }
 
+static void what_a_dns64_made_of_an_address_is_undone(void **state)
+{
+	static const struct {
+		const char *was4, *was6, *is4, *is6;
+	} rows[] = {
+		{ "192.0.2.33", "64:ff9b::192.0.2.33", "192.0.2.33", "" },
+		{ "", "64:ff9b::192.0.2.33", "192.0.2.33", "" },
+		{ "192.0.2.33", "2001:db8::1", "192.0.2.33", "2001:db8::1" },
+		{ "192.0.2.33", "", "192.0.2.33", "" },
+	};
+	const struct hp_prefix p = prefix("64:ff9b::/96");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct hp_addr a4 = *rows[i].was4 ? addr(rows[i].was4) :
+						    (struct hp_addr){ 0 };
+		struct hp_addr a6 = *rows[i].was6 ? addr(rows[i].was6) :
+						    (struct hp_addr){ 0 };
+		struct hp_addr want4 = addr(rows[i].is4);
+		struct hp_addr want6 = *rows[i].is6 ? addr(rows[i].is6) :
+						      (struct hp_addr){ 0 };
+
+		hp_nat64_undo(&p, &a4, &a6);
+		if (!hp_addr_eq(&a4, &want4) || !hp_addr_eq(&a6, &want6))
+			fail_msg("row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +202,7 @@ int main(void)
 			every_prefix_is_found_and_turns_back_what_it_embeds),
 		cmocka_unit_test(answers_that_show_no_prefix_are_refused),
 		cmocka_unit_test(what_is_not_for_the_nat64_stays_as_it_is),
+		cmocka_unit_test(what_a_dns64_made_of_an_address_is_undone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

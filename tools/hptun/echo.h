@@ -17,6 +17,7 @@
 #include "node/node.h"
 #include "sys/lines.h"
 #include "sys/loop.h"
+#include "sys/nat64.h"
 #include "sys/resolve.h"
 #include "sys/store.h"
 #include "sys/udp.h"
@@ -90,6 +91,8 @@ struct echo {
 	struct hp_udp_batch *batch;
 	struct datagrams in;
 	struct hp_resolver *resolver;
+	struct hp_nat64 *nat64;
+	struct hp_addr resolved[HP_SERVERS_MAX][2];
 	struct hp_node *node;
 	struct hp_stamp stamp;
 	uint64_t start_ns;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../ctl_client.h"
+#include "base/nat64.h"
 #include "base/time.h"
 #include "echo.h"
 #include "host_addrs.h"
@@ -72,6 +73,31 @@ static void on_signal(void *ctx, int signo, uint64_t now_ns)
 	echo_end(ctx, 128 + signo, 0);
 }
 
+static void tell_server(struct echo *e, unsigned int id, uint64_t now_ns)
+{
+	struct hp_addr addr4 = e->resolved[id][0], addr6 = e->resolved[id][1];
+
+	hp_nat64_undo(&e->udp.nat64, &addr4, &addr6);
+	hp_node_set_server(e->node, id, &addr4, &addr6, now_ns);
+}
+
+static void on_nat64(void *ctx, const struct hp_prefix *prefix,
+		     uint64_t now_ns)
+{
+	struct echo *e = ctx;
+	char text[HP_PREFIX_TEXT];
+
+	e->udp.nat64 = *prefix;
+	hp_udp_batch_nat64(e->batch, prefix);
+	if (prefix->family)
+		echo_step(e, now_ns, "IPv6 only, IPv4 through NAT64 prefix %s",
+			  hp_prefix_text(prefix, text));
+	for (unsigned int i = 0; i < e->cfg.net.n_servers; i++)
+		if (e->resolved[i][0].family || e->resolved[i][1].family)
+			tell_server(e, i, now_ns);
+	hp_node_network_changed(e->node, now_ns);
+}
+
 static void on_resolved(void *ctx, unsigned int id,
 			const struct hp_addr *addr4,
 			const struct hp_addr *addr6, const char *error,
@@ -80,11 +106,14 @@ static void on_resolved(void *ctx, unsigned int id,
 	struct echo *e = ctx;
 	char text[HP_SERVER_TEXT];
 
-	if (error)
+	if (error) {
 		echo_step(e, now_ns, "rendezvous %s: %s; asking again",
 			  hp_server_text(&e->cfg.net.server[id], text), error);
-	else
-		hp_node_set_server(e->node, id, addr4, addr6, now_ns);
+		return;
+	}
+	e->resolved[id][0] = *addr4;
+	e->resolved[id][1] = *addr6;
+	tell_server(e, id, now_ns);
 }
 
 /* Whom typed lines go to, and whether they may go now. */
@@ -214,6 +243,8 @@ static enum hp_err watch_all(struct echo *e)
 		err = hp_resolver_new(e->loop, on_resolved, e, &e->resolver);
 	for (unsigned int i = 0; !err && i < e->cfg.net.n_servers; i++)
 		err = hp_resolver_add(e->resolver, &e->cfg.net.server[i], i);
+	if (!err)
+		err = hp_nat64_new(e->loop, on_nat64, e, &e->nat64);
 	return err;
 }
 
@@ -248,6 +279,7 @@ static enum hp_err start(struct echo *e, struct hp_fault *f)
 	hp_node_set_interfaces(e->node, addrs, n, e->start_ns);
 	free(addrs);
 	hp_node_start(e->node, e->udp.port, hp_clock_wall_s(), e->start_ns);
+	hp_nat64_look(e->nat64, e->start_ns);
 	echo_step(e, e->start_ns, "this is %s, %s; UDP port %u",
 		  e->cfg.identity.cert.grant.name, hp_addr_ip_text(&own, text),
 		  (unsigned int)e->udp.port);
@@ -290,6 +322,7 @@ int echo_run(const struct echo_config *cfg)
 		hp_node_bye(e.node, hp_loop_now(e.loop));
 	}
 	talk_end(&e);
+	hp_nat64_free(e.nat64);
 	hp_resolver_free(e.resolver);
 	hp_node_free(e.node);
 	hp_udp_batch_free(e.batch);

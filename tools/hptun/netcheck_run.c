@@ -118,18 +118,6 @@ static void on_nat64(void *ctx, const struct hp_prefix *prefix,
 		run->r->nat64 = *prefix;
 }
 
-/* What a DNS64 made of an IPv4 address is that address. */
-static void undo_dns64(const struct run *run, struct hp_addr addr[2])
-{
-	const struct hp_addr in = hp_nat64_in(&run->r->nat64, &addr[1]);
-
-	if (in.family != HP_AF_4)
-		return;
-	addr[1] = (struct hp_addr){ 0 };
-	if (!addr[0].family)
-		addr[0] = in;
-}
-
 static bool all_named(const struct run *run)
 {
 	if (!hp_nat64_known(run->nat64))
@@ -170,7 +158,8 @@ static void begin_check(struct run *run)
 	for (unsigned int i = 0; i < HP_NETCHECK_SOCKS; i++)
 		run->sock[i].udp.nat64 = r->nat64;
 	for (unsigned int i = 0; i < r->n_servers; i++)
-		undo_dns64(run, run->server[i]);
+		hp_nat64_undo(&r->nat64, &run->server[i][0],
+			      &run->server[i][1]);
 	memcpy(cfg.server, run->server, sizeof(cfg.server));
 	for (unsigned int i = 0; i < r->n_servers; i++)
 		if (!run->named[i])
