@@ -152,8 +152,10 @@ static struct hp_route_owner *find_route(struct hp_forward *f,
 {
 	struct hp_forward_last *l = &f->last;
 
+	/* Of known lengths: compared in place. */
 	if (l->owner && l->family == family &&
-	    !memcmp(l->ip, ip, family == HP_AF_4 ? 4 : 16))
+	    (family == HP_AF_4 ? !memcmp(l->ip, ip, 4) :
+				 !memcmp(l->ip, ip, 16)))
 		return l->owner;
 	*l = (struct hp_forward_last){
 		.ip = ip,
