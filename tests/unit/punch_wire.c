@@ -534,3 +534,22 @@ void wire_info(struct wire *w, unsigned int i, struct hp_punch_info *out)
 {
 	hp_punch_get_info(w->node[i].punch, out);
 }
+
+void wire_show(struct wire *w, const char *what)
+{
+	char text[HP_ADDR_TEXT];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct hp_punch_info info;
+
+		wire_info(w, i, &info);
+		print_message("%s: node %u at %llu ms: %s, %s (%s), tx %llu\n",
+			      what, i,
+			      (unsigned long long)((w->now_ns - 1000 * HP_S) /
+						   HP_MS),
+			      hp_punch_state_text(info.state),
+			      hp_addr_text(&info.direct.remote, text),
+			      hp_punch_reason_text(info.reason),
+			      (unsigned long long)info.tx);
+	}
+}

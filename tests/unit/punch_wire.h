@@ -141,5 +141,7 @@ void wire_nat_flush(struct wire_nat *n);
 void wire_nat_move(struct wire_nat *n, uint8_t last);
 struct hp_path wire_relay_path(void);
 void wire_info(struct wire *w, unsigned int i, struct hp_punch_info *out);
+/* Prints what both machines see, for who looks into a failure. */
+void wire_show(struct wire *w, const char *what);
 
 #endif
