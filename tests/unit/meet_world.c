@@ -2,9 +2,15 @@
 #include "meet_world.h"
 
 #include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
 #include "base/datagram.h"
 
 static const uint16_t port0 = 8888;
@@ -281,4 +287,75 @@ struct hp_registry_stats mw_stats(struct mw *w)
 
 	hp_registry_stats(w->r, &s);
 	return s;
+}
+
+int mw_begin(void **state)
+{
+	static struct mw world;
+
+	*state = &world;
+	mw_init(&world, MW_SEED);
+	return 0;
+}
+
+int mw_end(void **state)
+{
+	struct mw *w = *state;
+	bool oversize = w->oversize;
+
+	mw_free(w);
+	return oversize ? -1 : 0;
+}
+
+const struct hp_meet_event *mw_got(const struct mw_node *n,
+				   enum hp_meet_event_kind kind)
+{
+	assert_true(n->n[kind] > 0);
+	return &n->last[kind];
+}
+
+void mw_connect(struct mw_node *a, unsigned int number, const char *offer)
+{
+	uint8_t slot[HP_MEET_SLOT_LEN];
+
+	mw_slot(number, slot);
+	assert_int_equal(hp_meet_connect(a->c, slot, (const uint8_t *)offer,
+					 strlen(offer), a->w->now_ns),
+			 HP_OK);
+}
+
+void mw_rebind(struct mw_node *a)
+{
+	a->addr[0].port += 1000;
+}
+
+void mw_register_from(struct mw *w, unsigned int number, struct hp_addr from)
+{
+	uint8_t msg[sizeof(struct hp_meet_register) + 1 + HP_SIG_LEN] = { 0 };
+	struct hp_meet_register *m = (void *)msg;
+	const struct hp_meet_challenge *ch;
+	struct hp_meet_hello hello = { 0 };
+	struct hp_secret secret;
+	struct hp_public public, server;
+
+	hp_datagram_head(hello.head, HP_MEET_HELLO);
+	mw_inject(w, &from, (const uint8_t *)&hello, sizeof(hello));
+	ch = (const void *)w->last[HP_MEET_CHALLENGE].buf;
+	memcpy(server.b, ch->ephemeral, sizeof(server.b));
+	hp_dh_keypair(&w->rng, &secret, &public);
+	hp_datagram_head(m->head, HP_MEET_REGISTER);
+	m->cookie = ch->cookie;
+	memcpy(m->ephemeral, public.b, sizeof(m->ephemeral));
+	hp_sign_public(&w->network, &public);
+	memcpy(m->network, public.b, sizeof(m->network));
+	mw_slot(number, m->slot);
+	hp_put_be16(m->record_len, 1);
+	hp_meet_register_sign(msg, sizeof(msg), &w->network, &server);
+	mw_inject(w, &from, msg, sizeof(msg));
+}
+
+void mw_register(struct mw *w, unsigned int number)
+{
+	mw_register_from(w, number,
+			 hp_addr4(192, 0, 2, (uint8_t)number, 7777));
 }

@@ -19,6 +19,7 @@
 #define MW_CLIENTS 8
 #define MW_QUEUE 4096
 #define MW_MTU 1500
+#define MW_SEED 20261
 
 struct mw;
 
@@ -86,5 +87,21 @@ size_t mw_inject(struct mw *w, const struct hp_addr *from, const uint8_t *buf,
 		 size_t len);
 struct hp_registry_stats mw_stats(struct mw *w);
 void mw_slot(unsigned int number, uint8_t out[HP_MEET_SLOT_LEN]);
+
+/* Set-up and tear-down of a test; its state is a struct mw. No answer was longer
+ * than its request.
+ */
+int mw_begin(void **state);
+int mw_end(void **state);
+/* The last event of @kind, which there was. */
+const struct hp_meet_event *mw_got(const struct mw_node *n,
+				   enum hp_meet_event_kind kind);
+void mw_connect(struct mw_node *a, unsigned int number, const char *offer);
+/* Its NAT gives it another port. */
+void mw_rebind(struct mw_node *a);
+/* Registers a bare slot, without a client: from @from, or an address by number.
+ */
+void mw_register_from(struct mw *w, unsigned int number, struct hp_addr from);
+void mw_register(struct mw *w, unsigned int number);
 
 #endif

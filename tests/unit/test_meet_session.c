@@ -9,48 +9,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/bytes.h"
 #include "base/crypto.h"
 #include "base/datagram.h"
 #include "meet_world.h"
-
-#define SEED 20261
-
-static struct mw world;
-
-static int begin(void **state)
-{
-	*state = &world;
-	mw_init(&world, SEED);
-	return 0;
-}
-
-static int end(void **state)
-{
-	struct mw *w = *state;
-	bool oversize = w->oversize;
-
-	mw_free(w);
-	return oversize ? -1 : 0;
-}
-
-static const struct hp_meet_event *got(const struct mw_node *n,
-				       enum hp_meet_event_kind kind)
-{
-	assert_true(n->n[kind] > 0);
-	return &n->last[kind];
-}
-
-static void connect_to(struct mw_node *a, unsigned int number,
-		       const char *offer)
-{
-	uint8_t slot[HP_MEET_SLOT_LEN];
-
-	mw_slot(number, slot);
-	assert_int_equal(hp_meet_connect(a->c, slot, (const uint8_t *)offer,
-					 strlen(offer), a->w->now_ns),
-			 HP_OK);
-}
 
 /* ---- registering ---- */
 
@@ -67,7 +28,7 @@ static void registering_takes_two_round_trips_and_tells_the_address(void **state
 	assert_int_equal(a->n[HP_MEET_EV_REGISTERED], 1);
 	assert_int_equal(a->at_ns[HP_MEET_EV_REGISTERED] - start_ns,
 			 4 * WIRE_NS);
-	assert_true(hp_addr_eq(&got(a, HP_MEET_EV_REGISTERED)->seen,
+	assert_true(hp_addr_eq(&mw_got(a, HP_MEET_EV_REGISTERED)->seen,
 			       &a->addr[0]));
 	assert_int_equal(a->last[HP_MEET_EV_REGISTERED].rtt_ns, 2 * WIRE_NS);
 	assert_true(a->last[HP_MEET_EV_REGISTERED].relay);
@@ -81,7 +42,7 @@ static void second_port_is_asked_by_stun_on_the_same_socket(void **state)
 	struct mw_node *a = mw_up(w, 1);
 
 	assert_int_equal(a->n[HP_MEET_EV_SEEN], 1);
-	assert_int_equal(got(a, HP_MEET_EV_SEEN)->port, 1);
+	assert_int_equal(mw_got(a, HP_MEET_EV_SEEN)->port, 1);
 	assert_true(hp_addr_eq(&a->last[HP_MEET_EV_SEEN].seen, &a->addr[0]));
 }
 
@@ -114,7 +75,7 @@ static void ipv6_is_preferred_and_the_other_family_learned(void **state)
 					    w->now_ns),
 			 HP_OK);
 	mw_run(w, HP_S);
-	assert_int_equal(got(a, HP_MEET_EV_REGISTERED)->seen.family, HP_AF_6);
+	assert_int_equal(mw_got(a, HP_MEET_EV_REGISTERED)->seen.family, HP_AF_6);
 	hp_meet_info(a->c, &info);
 	assert_int_equal(a->n[HP_MEET_EV_SEEN], 3);
 	assert_true(hp_addr_eq(&info.seen[0][0], &a->addr[0]));
@@ -134,7 +95,7 @@ static void dead_ipv6_costs_fifty_milliseconds(void **state)
 					    w->now_ns),
 			 HP_OK);
 	mw_run(w, HP_S);
-	assert_int_equal(got(a, HP_MEET_EV_REGISTERED)->seen.family, HP_AF_4);
+	assert_int_equal(mw_got(a, HP_MEET_EV_REGISTERED)->seen.family, HP_AF_4);
 	assert_int_equal(a->at_ns[HP_MEET_EV_REGISTERED] - start_ns,
 			 50 * HP_MS + 4 * WIRE_NS);
 }
@@ -174,7 +135,7 @@ static void silence_is_reported_once_after_three_seconds(void **state)
 			 HP_OK);
 	mw_run(w, 200 * HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_LOST], 1);
-	assert_true(got(a, HP_MEET_EV_LOST)->first);
+	assert_true(mw_got(a, HP_MEET_EV_LOST)->first);
 	assert_int_equal(a->at_ns[HP_MEET_EV_LOST] - start_ns, 3 * HP_S);
 	assert_int_equal(a->last[HP_MEET_EV_LOST].server.port, 8888);
 	w->server_down = false;
@@ -224,9 +185,9 @@ static void new_record_goes_with_a_keepalive(void **state)
 			 HP_OK);
 	mw_run(w, 3 * WIRE_NS);
 	assert_int_equal(mw_stats(w).registrations, 2);
-	connect_to(b, 1, "offer");
+	mw_connect(b, 1, "offer");
 	mw_run(w, HP_S);
-	assert_int_equal(got(b, HP_MEET_EV_INTRO)->blob_len, 5);
+	assert_int_equal(mw_got(b, HP_MEET_EV_INTRO)->blob_len, 5);
 	assert_memory_equal(b->blob, "fresh", 5);
 }
 
@@ -242,27 +203,22 @@ static void record_of_the_wrong_size_is_refused(void **state)
 	assert_int_equal(hp_meet_deadline(a->c), HP_NEVER);
 }
 
-static void rebind(struct mw_node *a)
-{
-	a->addr[0].port += 1000;
-}
-
 static void rebound_client_proves_its_address_and_keeps_the_session(void **state)
 {
 	struct mw *w = *state;
 	struct mw_node *a = mw_up(w, 1);
 	struct mw_node *b = mw_up(w, 2);
 
-	rebind(a);
+	mw_rebind(a);
 	hp_meet_network_changed(a->c, w->now_ns);
 	mw_run(w, 4 * WIRE_NS);
 	assert_int_equal(mw_stats(w).moves, 1);
 	assert_int_equal(mw_stats(w).registrations, 2);
-	assert_true(hp_addr_eq(&got(a, HP_MEET_EV_SEEN)->seen, &a->addr[0]));
-	connect_to(b, 1, "offer");
+	assert_true(hp_addr_eq(&mw_got(a, HP_MEET_EV_SEEN)->seen, &a->addr[0]));
+	mw_connect(b, 1, "offer");
 	mw_run(w, HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_INTRO], 1);
-	assert_true(hp_addr_eq(&got(b, HP_MEET_EV_INTRO)->seen, &a->addr[0]));
+	assert_true(hp_addr_eq(&mw_got(b, HP_MEET_EV_INTRO)->seen, &a->addr[0]));
 }
 
 static void connect_from_a_new_address_costs_one_proof(void **state)
@@ -271,8 +227,8 @@ static void connect_from_a_new_address_costs_one_proof(void **state)
 	struct mw_node *a = mw_up(w, 1);
 
 	mw_up(w, 2);
-	rebind(a);
-	connect_to(a, 2, "offer");
+	mw_rebind(a);
+	mw_connect(a, 2, "offer");
 	mw_run(w, 8 * WIRE_NS);
 	assert_int_equal(a->n[HP_MEET_EV_INTRO], 1);
 	assert_int_equal(mw_stats(w).moves, 1);
@@ -284,12 +240,12 @@ static void record_sent_from_an_unproven_address_arrives_in_the_end(void **state
 	struct mw_node *a = mw_up(w, 1);
 	struct mw_node *b = mw_up(w, 2);
 
-	rebind(a);
+	mw_rebind(a);
 	assert_int_equal(hp_meet_set_record(a->c, (const uint8_t *)"fresh", 5,
 					    w->now_ns),
 			 HP_OK);
 	mw_run(w, HP_S);
-	connect_to(b, 1, "offer");
+	mw_connect(b, 1, "offer");
 	mw_run(w, HP_S);
 	assert_memory_equal(b->blob, "fresh", 5);
 }
@@ -316,7 +272,7 @@ static void connect_to_a_restarted_server_registers_at_once(void **state)
 
 	mw_restart(w);
 	b = mw_up(w, 2);
-	connect_to(a, 2, "offer");
+	mw_connect(a, 2, "offer");
 	mw_run(w, 12 * WIRE_NS);
 	assert_int_equal(a->n[HP_MEET_EV_INTRO], 1);
 	assert_int_equal(b->n[HP_MEET_EV_INTRO], 1);
@@ -330,7 +286,7 @@ static void server_that_went_away_is_missed_and_found_again(void **state)
 	w->server_down = true;
 	mw_run(w, 40 * HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_LOST], 1);
-	assert_false(got(a, HP_MEET_EV_LOST)->first);
+	assert_false(mw_got(a, HP_MEET_EV_LOST)->first);
 	w->server_down = false;
 	mw_run(w, 17 * HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_REGISTERED], 2);
@@ -367,10 +323,10 @@ static void both_are_introduced_at_the_same_moment(void **state)
 	const struct hp_meet_event *ia, *ib;
 	uint64_t start_ns = w->now_ns;
 
-	connect_to(a, 2, "offer of a");
+	mw_connect(a, 2, "offer of a");
 	mw_run(w, HP_S);
-	ia = got(a, HP_MEET_EV_INTRO);
-	ib = got(b, HP_MEET_EV_INTRO);
+	ia = mw_got(a, HP_MEET_EV_INTRO);
+	ib = mw_got(b, HP_MEET_EV_INTRO);
 	assert_int_equal(a->n[HP_MEET_EV_INTRO], 1);
 	assert_int_equal(b->n[HP_MEET_EV_INTRO], 1);
 	assert_int_equal(a->at_ns[HP_MEET_EV_INTRO] - start_ns, 2 * WIRE_NS);
@@ -396,13 +352,13 @@ static void simultaneous_connects_give_each_an_answer_and_a_call(void **state)
 	struct mw_node *b = mw_up(w, 2);
 	uint32_t channel;
 
-	connect_to(a, 2, "offer of a");
-	connect_to(b, 1, "offer of b");
+	mw_connect(a, 2, "offer of a");
+	mw_connect(b, 1, "offer of b");
 	mw_run(w, 2 * WIRE_NS);
 	assert_int_equal(a->n[HP_MEET_EV_INTRO], 2);
 	assert_int_equal(b->n[HP_MEET_EV_INTRO], 2);
-	channel = got(a, HP_MEET_EV_INTRO)->channel;
-	assert_int_equal(got(b, HP_MEET_EV_INTRO)->channel, channel);
+	channel = mw_got(a, HP_MEET_EV_INTRO)->channel;
+	assert_int_equal(mw_got(b, HP_MEET_EV_INTRO)->channel, channel);
 	assert_int_equal(mw_stats(w).relay.channels, 1);
 }
 
@@ -427,7 +383,7 @@ static void lost_call_is_repeated_until_the_callee_has_it(void **state)
 
 	w->tap = lose_calls;
 	w->tap_ctx = &left;
-	connect_to(a, 2, "offer");
+	mw_connect(a, 2, "offer");
 	mw_run(w, 10 * HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_INTRO], 1);
 	assert_int_equal(b->n[HP_MEET_EV_INTRO], 1);
@@ -443,7 +399,7 @@ static void introductions_survive_the_loss_of_any_message_once(void **state)
 
 	w->tap = lose_first_of_each;
 	w->tap_ctx = seen;
-	connect_to(a, 2, "offer");
+	mw_connect(a, 2, "offer");
 	mw_run(w, 10 * HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_INTRO], 1);
 	assert_int_equal(b->n[HP_MEET_EV_INTRO], 1);
@@ -469,7 +425,7 @@ static void doubled_datagrams_double_no_event(void **state)
 	w->tap = double_all;
 	a = mw_up(w, 1);
 	b = mw_up(w, 2);
-	connect_to(a, 2, "offer");
+	mw_connect(a, 2, "offer");
 	hp_meet_list(b->c, w->now_ns);
 	mw_run(w, 5 * HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_REGISTERED], 1);
@@ -484,11 +440,11 @@ static void connect_to_nobody_fails_as_offline(void **state)
 	struct mw *w = *state;
 	struct mw_node *a = mw_up(w, 1);
 
-	connect_to(a, 9, "offer");
-	connect_to(a, 1, "to myself");
+	mw_connect(a, 9, "offer");
+	mw_connect(a, 1, "to myself");
 	mw_run(w, 2 * WIRE_NS);
 	assert_int_equal(a->n[HP_MEET_EV_FAILED], 2);
-	assert_int_equal(got(a, HP_MEET_EV_FAILED)->reason, HP_MEET_OFFLINE);
+	assert_int_equal(mw_got(a, HP_MEET_EV_FAILED)->reason, HP_MEET_OFFLINE);
 	mw_run(w, 20 * HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_FAILED], 2);
 }
@@ -500,9 +456,9 @@ static void connect_after_goodbye_fails_as_offline(void **state)
 	struct mw_node *b = mw_up(w, 2);
 
 	hp_meet_bye(b->c, w->now_ns);
-	connect_to(a, 2, "offer");
+	mw_connect(a, 2, "offer");
 	mw_run(w, HP_S);
-	assert_int_equal(got(a, HP_MEET_EV_FAILED)->reason, HP_MEET_OFFLINE);
+	assert_int_equal(mw_got(a, HP_MEET_EV_FAILED)->reason, HP_MEET_OFFLINE);
 }
 
 static void connect_before_registration_waits_for_it(void **state)
@@ -511,7 +467,7 @@ static void connect_before_registration_waits_for_it(void **state)
 	struct mw_node *b = mw_up(w, 2);
 	struct mw_node *a = mw_add(w, 1);
 
-	connect_to(a, 2, "early");
+	mw_connect(a, 2, "early");
 	mw_run(w, HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_INTRO], 0);
 	assert_int_equal(hp_meet_set_record(a->c, (const uint8_t *)"r", 1,
@@ -540,8 +496,8 @@ static void longest_offer_and_record_fit(void **state)
 					 HP_MEET_OFFER_MAX, w->now_ns),
 			 HP_OK);
 	mw_run(w, HP_S);
-	assert_int_equal(got(a, HP_MEET_EV_INTRO)->blob_len, sizeof(record));
-	assert_int_equal(got(b, HP_MEET_EV_INTRO)->blob_len,
+	assert_int_equal(mw_got(a, HP_MEET_EV_INTRO)->blob_len, sizeof(record));
+	assert_int_equal(mw_got(b, HP_MEET_EV_INTRO)->blob_len,
 			 HP_MEET_OFFER_MAX);
 	assert_memory_equal(b->blob, offer, HP_MEET_OFFER_MAX);
 	assert_int_equal(hp_meet_connect(a->c, b->cfg.slot, offer,
@@ -556,7 +512,7 @@ static void cancelled_connect_gives_no_event(void **state)
 	uint8_t slot[HP_MEET_SLOT_LEN];
 
 	mw_slot(9, slot);
-	connect_to(a, 9, "offer");
+	mw_connect(a, 9, "offer");
 	hp_meet_connect_cancel(a->c, slot);
 	mw_run(w, 20 * HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_FAILED], 0);
@@ -576,10 +532,10 @@ static void unanswered_connect_fails_in_the_end(void **state)
 
 	mw_up(w, 2);
 	w->tap = lose_connects;
-	connect_to(a, 2, "offer");
+	mw_connect(a, 2, "offer");
 	mw_run(w, 60 * HP_S);
 	assert_int_equal(a->n[HP_MEET_EV_FAILED], 1);
-	assert_int_equal(got(a, HP_MEET_EV_FAILED)->reason, HP_MEET_TIMEOUT);
+	assert_int_equal(mw_got(a, HP_MEET_EV_FAILED)->reason, HP_MEET_TIMEOUT);
 }
 
 static void networks_do_not_see_each_other(void **state)
@@ -591,10 +547,10 @@ static void networks_do_not_see_each_other(void **state)
 	w->network.b[0] ^= 1;
 	b = mw_up(w, 2);
 	assert_int_equal(mw_stats(w).networks, 2);
-	connect_to(a, 2, "offer");
+	mw_connect(a, 2, "offer");
 	hp_meet_list(b->c, w->now_ns);
 	mw_run(w, HP_S);
-	assert_int_equal(got(a, HP_MEET_EV_FAILED)->reason, HP_MEET_OFFLINE);
+	assert_int_equal(mw_got(a, HP_MEET_EV_FAILED)->reason, HP_MEET_OFFLINE);
 	assert_int_equal(b->n[HP_MEET_EV_INTRO], 0);
 	assert_int_equal(b->n[HP_MEET_EV_MEMBERS], 1);
 	assert_int_equal(b->n_slots, 0);
@@ -624,39 +580,6 @@ static void list_has_all_but_ourselves_and_follows_changes(void **state)
 	assert_int_equal(a->n_slots, 0);
 }
 
-/* Registers a bare slot, without a client, by hand. */
-static void register_from(struct mw *w, unsigned int number,
-			  struct hp_addr from)
-{
-	uint8_t msg[sizeof(struct hp_meet_register) + 1 + HP_SIG_LEN] = { 0 };
-	struct hp_meet_register *m = (void *)msg;
-	const struct hp_meet_challenge *ch;
-	struct hp_meet_hello hello = { 0 };
-	struct hp_secret secret;
-	struct hp_public public, server;
-
-	hp_datagram_head(hello.head, HP_MEET_HELLO);
-	mw_inject(w, &from, (const uint8_t *)&hello, sizeof(hello));
-	ch = (const void *)w->last[HP_MEET_CHALLENGE].buf;
-	memcpy(server.b, ch->ephemeral, sizeof(server.b));
-	hp_dh_keypair(&w->rng, &secret, &public);
-	hp_datagram_head(m->head, HP_MEET_REGISTER);
-	m->cookie = ch->cookie;
-	memcpy(m->ephemeral, public.b, sizeof(m->ephemeral));
-	hp_sign_public(&w->network, &public);
-	memcpy(m->network, public.b, sizeof(m->network));
-	mw_slot(number, m->slot);
-	hp_put_be16(m->record_len, 1);
-	hp_meet_register_sign(msg, sizeof(msg), &w->network, &server);
-	mw_inject(w, &from, msg, sizeof(msg));
-}
-
-static void register_by_hand(struct mw *w, unsigned int number)
-{
-	register_from(w, number,
-		      hp_addr4(192, 0, 2, (uint8_t)number, 7777));
-}
-
 static void long_list_comes_in_pages(void **state)
 {
 	struct mw *w = *state;
@@ -664,7 +587,7 @@ static void long_list_comes_in_pages(void **state)
 	bool seen[256] = { false };
 
 	for (unsigned int i = 2; i < 2 + 100; i++)
-		register_by_hand(w, i);
+		mw_register(w, i);
 	assert_int_equal(mw_stats(w).nodes, 101);
 	hp_meet_list(a->c, w->now_ns);
 	mw_run(w, HP_S);
@@ -676,357 +599,9 @@ static void long_list_comes_in_pages(void **state)
 		assert_true(seen[i]);
 }
 
-/* ---- relay ---- */
-
-static size_t relay_send(struct mw *w, const struct mw_node *from,
-			 uint32_t channel, const char *what)
-{
-	uint8_t buf[200];
-
-	hp_datagram_head(buf, HP_KIND_RELAY);
-	hp_put_be32(buf + 4, channel);
-	memcpy(buf + HP_RELAY_HEAD, what, strlen(what));
-	return mw_inject(w, &from->addr[0], buf,
-			 HP_RELAY_HEAD + strlen(what));
-}
-
-static uint32_t channel_of(struct mw *w, struct mw_node *a)
-{
-	connect_to(a, 2, "offer");
-	mw_run(w, HP_S);
-	return got(a, HP_MEET_EV_INTRO)->channel;
-}
-
-static void relay_forwards_both_ways_unchanged(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a = mw_up(w, 1);
-	struct mw_node *b = mw_up(w, 2);
-	uint32_t channel = channel_of(w, a);
-
-	assert_int_equal(relay_send(w, a, channel, "to b"), 12);
-	assert_int_equal(relay_send(w, b, channel, "back"), 12);
-	mw_run(w, HP_S);
-	assert_int_equal(b->relayed_len, 12);
-	assert_int_equal(hp_get_be32(b->relayed + 4), channel);
-	assert_memory_equal(b->relayed + HP_RELAY_HEAD, "to b", 4);
-	assert_memory_equal(a->relayed + HP_RELAY_HEAD, "back", 4);
-	assert_int_equal(mw_stats(w).relay.packets, 2);
-	assert_int_equal(mw_stats(w).relay.bytes, 24);
-}
-
-static void relay_takes_datagrams_from_its_ends_alone(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a = mw_up(w, 1);
-	struct mw_node *b = mw_up(w, 2);
-	struct mw_node *c = mw_up(w, 3);
-	uint32_t channel = channel_of(w, a);
-
-	assert_int_equal(relay_send(w, c, channel, "intruder"), 8);
-	assert_int_equal(relay_send(w, a, channel + 1, "lost"), 8);
-	mw_run(w, HP_S);
-	assert_int_equal(b->n_relayed, 0);
-	assert_int_equal(mw_stats(w).drop[HP_RG_CHANNEL], 2);
-	assert_int_equal(c->n[HP_MEET_EV_NO_CHANNEL], 1);
-	assert_int_equal(got(a, HP_MEET_EV_NO_CHANNEL)->channel, channel + 1);
-}
-
-static void relay_follows_an_end_that_moved(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a = mw_up(w, 1);
-	struct mw_node *b = mw_up(w, 2);
-	uint32_t channel = channel_of(w, a);
-
-	mw_run(w, 2 * HP_S);
-	rebind(b);
-	/* The refusal makes b prove its new address at once. */
-	assert_int_equal(relay_send(w, b, channel, "moved"), 8);
-	mw_run(w, 10 * WIRE_NS);
-	assert_int_equal(relay_send(w, b, channel, "moved"), 13);
-	assert_int_equal(relay_send(w, a, channel, "back"), 12);
-	mw_run(w, HP_S);
-	assert_int_equal(a->n_relayed, 1);
-	assert_int_equal(b->n_relayed, 1);
-}
-
-static void channel_is_the_same_while_it_lives_and_ends_when_idle(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a = mw_up(w, 1);
-	struct mw_node *b = mw_up(w, 2);
-	uint32_t channel = channel_of(w, a);
-
-	for (int i = 0; i < 5; i++) {
-		mw_run(w, 100 * HP_S);
-		assert_int_equal(relay_send(w, b, channel, "x"), 9);
-	}
-	assert_int_equal(channel_of(w, a), channel);
-	mw_run(w, 181 * HP_S);
-	assert_int_equal(mw_stats(w).relay.channels, 0);
-	assert_int_equal(relay_send(w, a, channel, "x"), 8);
-}
-
-static void channel_ends_with_either_session(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a = mw_up(w, 1);
-	struct mw_node *b = mw_up(w, 2);
-
-	channel_of(w, a);
-	assert_int_equal(mw_stats(w).relay.channels, 1);
-	hp_meet_bye(b->c, w->now_ns);
-	mw_run(w, HP_S);
-	assert_int_equal(mw_stats(w).relay.channels, 0);
-}
-
-static void relay_stops_at_its_rate(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a, *b;
-	uint32_t channel;
-	unsigned int i;
-
-	w->cfg.relay_rate = 1000;
-	mw_restart(w);
-	a = mw_up(w, 1);
-	b = mw_up(w, 2);
-	channel = channel_of(w, a);
-	for (i = 0; relay_send(w, a, channel, "x") == 9; i++) {
-		assert_in_range(i, 0, 262144 / (9 + HP_RELAY_PACKET_COST));
-		mw_run(w, 0);
-		w->n_queued = 0;
-	}
-	assert_in_range(i, 4000, 262144 / (9 + HP_RELAY_PACKET_COST));
-	assert_int_equal(mw_stats(w).drop[HP_RG_RELAY_RATE], 1);
-	mw_run(w, HP_S);
-	for (i = 0; relay_send(w, b, channel, "x") == 9; i++)
-		;
-	assert_in_range(i, 16, 18);
-}
-
-static void server_without_relay_gives_no_channel(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a;
-
-	w->cfg.relay = false;
-	mw_restart(w);
-	a = mw_up(w, 1);
-	mw_up(w, 2);
-	assert_false(got(a, HP_MEET_EV_REGISTERED)->relay);
-	assert_int_equal(channel_of(w, a), 0);
-}
-
-/* ---- limits ---- */
-
-static void network_not_on_the_list_is_refused_and_dropped_later(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a = mw_up(w, 1);
-	struct hp_public other = { { 1 } }, own;
-
-	assert_int_equal(hp_registry_allow(w->r, &other, 1), HP_OK);
-	assert_int_equal(mw_stats(w).nodes, 0);
-	mw_run(w, 40 * HP_S);
-	assert_int_equal(a->n[HP_MEET_EV_REFUSED], 1);
-	assert_int_equal(got(a, HP_MEET_EV_REFUSED)->reason,
-			 HP_MEET_NOT_ALLOWED);
-	assert_int_equal(mw_stats(w).nodes, 0);
-	hp_sign_public(&w->network, &own);
-	assert_int_equal(hp_registry_allow(w->r, &own, 1), HP_OK);
-	mw_run(w, 63 * HP_S);
-	assert_int_equal(a->n[HP_MEET_EV_REGISTERED], 2);
-	assert_int_equal(hp_registry_allow(w->r, &own, 0), HP_OK);
-	assert_int_equal(mw_stats(w).nodes, 0);
-	assert_int_equal(hp_registry_allow(w->r, NULL, 0), HP_OK);
-	mw_run(w, 100 * HP_S);
-	assert_int_equal(mw_stats(w).nodes, 1);
-}
-
-static void full_server_and_full_network_refuse(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *b;
-
-	w->cfg.max_nodes = 2;
-	w->cfg.max_network = 1;
-	mw_restart(w);
-	mw_up(w, 1);
-	b = mw_add(w, 2);
-	assert_int_equal(hp_meet_set_record(b->c, (const uint8_t *)"r", 1,
-					    w->now_ns),
-			 HP_OK);
-	mw_run(w, HP_S);
-	assert_int_equal(got(b, HP_MEET_EV_REFUSED)->reason,
-			 HP_MEET_NETWORK_FULL);
-	w->network.b[0] ^= 1;
-	mw_up(w, 3);
-	w->network.b[0] ^= 2;
-	b = mw_add(w, 4);
-	assert_int_equal(hp_meet_set_record(b->c, (const uint8_t *)"r", 1,
-					    w->now_ns),
-			 HP_OK);
-	mw_run(w, HP_S);
-	assert_int_equal(got(b, HP_MEET_EV_REFUSED)->reason, HP_MEET_FULL);
-	assert_int_equal(mw_stats(w).nodes, 2);
-	/* Who is in may come again. */
-	hp_meet_network_changed(w->node[0].c, w->now_ns);
-	mw_run(w, HP_S);
-	assert_int_equal(w->node[0].n[HP_MEET_EV_LOST], 0);
-}
-
-static uint8_t refusal(const struct mw *w)
-{
-	return ((const struct hp_meet_refused *)
-			(const void *)w->last[HP_MEET_REFUSED].buf)->reason;
-}
-
-static void source_holds_no_more_nodes_than_its_share(void **state)
-{
-	struct mw *w = *state;
-	struct hp_addr home = hp_addr4(192, 0, 2, 1, 1000);
-	struct hp_addr away = hp_addr4(192, 0, 2, 2, 1000);
-
-	w->cfg.max_source = 3;
-	mw_restart(w);
-	for (unsigned int i = 1; i <= 5; i++) {
-		home.port++; /* ports do not help */
-		register_from(w, i, home);
-	}
-	assert_int_equal(mw_stats(w).nodes, 3);
-	assert_int_equal(mw_stats(w).drop[HP_RG_CROWD], 2);
-	assert_int_equal(refusal(w), HP_MEET_FULL);
-	/* Who is in may come again; another source has its own share. */
-	w->now_ns++;
-	register_from(w, 3, home);
-	register_from(w, 4, away);
-	assert_int_equal(mw_stats(w).nodes, 4);
-	assert_int_equal(mw_stats(w).registrations, 5);
-	/* One that registers from elsewhere makes room where it was. */
-	w->now_ns++;
-	register_from(w, 3, away);
-	register_from(w, 5, home);
-	assert_int_equal(mw_stats(w).nodes, 5);
-	register_from(w, 6, home);
-	assert_int_equal(mw_stats(w).drop[HP_RG_CROWD], 3);
-	/* So do those that end. */
-	mw_run(w, (HP_MEET_LIFETIME_S + 1) * HP_S);
-	assert_int_equal(mw_stats(w).nodes, 0);
-	for (unsigned int i = 1; i <= 3; i++)
-		register_from(w, i, home);
-	assert_int_equal(mw_stats(w).nodes, 3);
-}
-
-static void goodbye_does_not_free_the_share_of_a_source_at_once(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a;
-	struct hp_addr near;
-
-	w->cfg.max_source = 1;
-	mw_restart(w);
-	a = mw_up(w, 1);
-	near = a->addr[0];
-	near.port++;
-	hp_meet_bye(a->c, w->now_ns);
-	mw_run(w, WIRE_NS);
-	assert_int_equal(mw_stats(w).nodes, 0);
-	register_from(w, 2, near);
-	assert_int_equal(mw_stats(w).drop[HP_RG_CROWD], 1);
-	mw_run(w, HP_MEET_COOKIE_LIFE_NS + HP_S);
-	register_from(w, 2, near);
-	assert_int_equal(mw_stats(w).nodes, 1);
-}
-
-static void source_gets_no_more_challenges_than_its_share(void **state)
-{
-	struct mw *w = *state;
-	struct hp_meet_hello m = { 0 };
-	struct hp_addr from = hp_addr4(192, 0, 2, 1, 1);
-	unsigned int answers = 0;
-
-	w->cfg.strangers = (struct hp_rate){ .per_s = 10, .burst = 20 };
-	mw_restart(w);
-	hp_datagram_head(m.head, HP_MEET_HELLO);
-	for (int i = 0; i < 50; i++) {
-		from.port++; /* ports do not help */
-		answers += mw_inject(w, &from, (void *)&m, sizeof(m)) != 0;
-	}
-	assert_int_equal(answers, 20);
-	assert_int_equal(mw_stats(w).drop[HP_RG_SOURCE], 30);
-	from.ip[3]++;
-	assert_int_equal(mw_inject(w, &from, (void *)&m, sizeof(m)), 88);
-	from.ip[3]--;
-	w->now_ns += HP_S;
-	answers = 0;
-	for (int i = 0; i < 50; i++)
-		answers += mw_inject(w, &from, (void *)&m, sizeof(m)) != 0;
-	assert_int_equal(answers, 10);
-}
-
-static void ipv6_sources_are_counted_by_their_64(void **state)
-{
-	struct mw *w = *state;
-	struct hp_meet_hello m = { 0 };
-	uint8_t ip[16] = { 0x20, 0x01, 0x0d, 0xb8 };
-	unsigned int answers = 0;
-
-	w->cfg.strangers = (struct hp_rate){ .per_s = 10, .burst = 20 };
-	mw_restart(w);
-	hp_datagram_head(m.head, HP_MEET_HELLO);
-	for (int i = 0; i < 50; i++) {
-		struct hp_addr from;
-
-		ip[15]++;
-		from = hp_addr_of(HP_AF_6, ip, 5);
-		answers += mw_inject(w, &from, (void *)&m, sizeof(m)) != 0;
-	}
-	assert_int_equal(answers, 20);
-}
-
-static void registrations_of_a_source_and_a_network_are_limited(void **state)
-{
-	struct mw *w = *state;
-
-	w->cfg.network_registers = (struct hp_rate){ .per_s = 1, .burst = 3 };
-	mw_restart(w);
-	for (unsigned int i = 1; i < 10; i++)
-		register_by_hand(w, i);
-	/* The first one makes the network. */
-	assert_int_equal(mw_stats(w).nodes, 4);
-	assert_int_equal(mw_stats(w).drop[HP_RG_BUSY], 5);
-	w->cfg.network_registers.per_s = 0;
-	w->cfg.registers = (struct hp_rate){ .per_s = 1, .burst = 2 };
-	mw_restart(w);
-	for (unsigned int i = 0; i < 5; i++) {
-		w->now_ns++;
-		register_by_hand(w, 7);
-	}
-	assert_int_equal(mw_stats(w).registrations, 2);
-	assert_int_equal(mw_stats(w).drop[HP_RG_SOURCE], 3);
-}
-
-static void session_makes_no_more_requests_than_its_share(void **state)
-{
-	struct mw *w = *state;
-	struct mw_node *a;
-
-	w->cfg.requests = (struct hp_rate){ .per_s = 1, .burst = 3 };
-	mw_restart(w);
-	a = mw_up(w, 1);
-	for (unsigned int i = 0; i < 5; i++)
-		connect_to(a, 10 + i, "offer");
-	mw_run(w, 2 * WIRE_NS);
-	assert_int_equal(a->n[HP_MEET_EV_FAILED], 5);
-	assert_int_equal(got(a, HP_MEET_EV_FAILED)->reason, HP_MEET_LIMIT);
-	assert_int_equal(mw_stats(w).drop[HP_RG_BUSY], 2);
-}
-
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, mw_begin, mw_end)
 	const struct CMUnitTest tests[] = {
 		T(registering_takes_two_round_trips_and_tells_the_address),
 		T(second_port_is_asked_by_stun_on_the_same_socket),
@@ -1059,25 +634,10 @@ int main(void)
 		T(networks_do_not_see_each_other),
 		T(list_has_all_but_ourselves_and_follows_changes),
 		T(long_list_comes_in_pages),
-		T(relay_forwards_both_ways_unchanged),
-		T(relay_takes_datagrams_from_its_ends_alone),
-		T(relay_follows_an_end_that_moved),
-		T(channel_is_the_same_while_it_lives_and_ends_when_idle),
-		T(channel_ends_with_either_session),
-		T(relay_stops_at_its_rate),
-		T(server_without_relay_gives_no_channel),
-		T(network_not_on_the_list_is_refused_and_dropped_later),
-		T(full_server_and_full_network_refuse),
-		T(source_holds_no_more_nodes_than_its_share),
-		T(goodbye_does_not_free_the_share_of_a_source_at_once),
-		T(source_gets_no_more_challenges_than_its_share),
-		T(ipv6_sources_are_counted_by_their_64),
-		T(registrations_of_a_source_and_a_network_are_limited),
-		T(session_makes_no_more_requests_than_its_share),
 	};
 
 	if (hp_crypto_init() != HP_OK)
 		return 1;
-	printf("seed %d\n", SEED);
+	printf("seed %d\n", MW_SEED);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,15 +51,6 @@ static int begin(void **state)
 	return 0;
 }
 
-static int end(void **state)
-{
-	struct mw *w = *state;
-	bool oversize = w->oversize;
-
-	mw_free(w);
-	return oversize ? -1 : 0;
-}
-
 static const uint8_t to_server[] = {
 	HP_MEET_HELLO, HP_MEET_REGISTER, HP_MEET_KEEPALIVE,
 	HP_MEET_CONNECT, HP_MEET_INTRO_ACK, HP_MEET_LIST,
@@ -507,7 +498,7 @@ static void address_has_one_form_alone(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, mw_end)
 	const struct CMUnitTest tests[] = {
 		T(truncated_messages_are_dropped_by_the_server),
 		T(lengthened_messages_are_dropped_by_the_server),
