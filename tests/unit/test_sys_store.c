@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* lib/sys: files, locks, timestamps, and a network on disk. */
+/* lib/sys/store: a network on disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,75 +8,13 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/time.h"
-#include "member_world.h"
-#include "sys/store.h"
+#include "disk_host.h"
 #include "sys/store_peers.h"
-
-/* A host of its own in a directory of its own. */
-struct host {
-	char top[64];
-	char config[80];
-	char run[80];
-	char state_dir[80];
-	struct hp_dirs dirs;
-	struct world *w;
-};
-
-static int host_make(void **state)
-{
-	struct host *h = calloc(1, sizeof(*h));
-
-	strcpy(h->top, "/tmp/hptun-store-XXXXXX");
-	if (!mkdtemp(h->top))
-		return -1;
-	snprintf(h->config, sizeof(h->config), "%s/etc", h->top);
-	snprintf(h->run, sizeof(h->run), "%s/run", h->top);
-	snprintf(h->state_dir, sizeof(h->state_dir), "%s/var", h->top);
-	h->dirs = (struct hp_dirs){ h->config, h->run, h->state_dir };
-	h->w = world_make(5);
-	*state = h;
-	return 0;
-}
-
-static int host_drop(void **state)
-{
-	struct host *h = *state;
-	char path[160];
-
-	for (int i = 0; i < 4; i++) {
-		static const char *const dirs[] = { "etc", "var", "run", "" };
-		static const char *const nets[] = { "home", "work" };
-
-		for (int k = 0; k < 2 && dirs[i][0]; k++) {
-			snprintf(path, sizeof(path), "%s/%s/%s", h->top,
-				 dirs[i], nets[k]);
-			(void)!hp_dir_remove(path, NULL);
-		}
-		snprintf(path, sizeof(path), "%s/%s", h->top, dirs[i]);
-		(void)!hp_dir_remove(path, NULL);
-	}
-	free(h->w);
-	free(h);
-	return 0;
-}
-
-static char *path_of(struct host *h, const char *name)
-{
-	static char path[2][256];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", h->top, name);
-	return path[turn];
-}
 
 /* alice (with the root key) or bob, in a network called @name. */
 static void network_put(struct host *h, const char *name, bool alice)
@@ -98,254 +36,6 @@ static void network_put(struct host *h, const char *name, bool alice)
 	assert_int_equal(hp_store_create(&s, alice ? &m : NULL, NULL), HP_OK);
 }
 
-static void write_file(const char *path, const char *text)
-{
-	assert_int_equal(hp_file_save(path, text, strlen(text), 0600, NULL),
-			 HP_OK);
-}
-
-static void file_survives_as_old_or_new(void **state)
-{
-	struct host *h = *state;
-	const char *path = path_of(h, "f");
-	struct rlimit small = { 4096, 4096 };
-	struct stat st;
-	char *text;
-	size_t len;
-	int status;
-	pid_t pid;
-
-	write_file(path, "old");
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
-	/* A child that may write 4 KiB at most, and wants to write more. */
-	pid = fork();
-	if (!pid) {
-		static char big[65536];
-		struct hp_fault f = { 0 };
-
-		signal(SIGXFSZ, SIG_IGN);
-		setrlimit(RLIMIT_FSIZE, &small);
-		_exit(hp_file_save(path, big, sizeof(big), 0600, &f) ==
-				      HP_ERR_IO && f.cause[0] ? 0 : 1);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_int_equal(hp_file_load(path, true, &text, &len, NULL), HP_OK);
-	assert_string_equal(text, "old");
-	hp_file_free(text, len);
-	write_file(path, "new");
-	assert_int_equal(hp_file_load(path, true, &text, &len, NULL), HP_OK);
-	assert_string_equal(text, "new");
-	hp_file_free(text, len);
-	/* No temporary file is left behind: the directory can go. */
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(rmdir(h->top), 0);
-	assert_int_equal(mkdir(h->top, 0700), 0);
-}
-
-static void file_that_others_may_read_is_refused_with_the_mending(void **state)
-{
-	static const mode_t bad[] = { 0640, 0604, 0620, 0602, 0610, 0601 };
-	struct host *h = *state;
-	const char *path = path_of(h, "node.key");
-	char want[300];
-	char *text;
-	size_t len;
-
-	write_file(path, "x");
-	snprintf(want, sizeof(want), "chmod 600 %s", path);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct hp_fault f = { 0 };
-
-		assert_int_equal(chmod(path, bad[i]), 0);
-		assert_int_equal(hp_file_load(path, true, &text, &len, &f),
-				 HP_ERR_DENIED);
-		assert_string_equal(f.remedy, want);
-		assert_int_equal(hp_file_load(path, false, &text, &len, &f),
-				 HP_OK);
-		hp_file_free(text, len);
-	}
-	assert_int_equal(chmod(path, 0400), 0);
-	assert_int_equal(hp_file_load(path, true, &text, &len, NULL), HP_OK);
-	hp_file_free(text, len);
-}
-
-static void file_that_is_missing_or_no_file_is_told_apart(void **state)
-{
-	struct host *h = *state;
-	struct hp_fault f = { 0 };
-	char *text;
-	size_t len;
-
-	assert_int_equal(hp_file_load(path_of(h, "none"), false, &text, &len,
-				      &f), HP_ERR_UNKNOWN);
-	assert_int_equal(hp_file_load(h->top, false, &text, &len, &f),
-			 HP_ERR_IO);
-	assert_int_equal(hp_file_save(path_of(h, "none/f"), "x", 1, 0600, &f),
-			 HP_ERR_IO);
-	assert_true(f.cause[0]);
-}
-
-static void directories_are_for_the_owner_alone(void **state)
-{
-	struct host *h = *state;
-	struct stat st;
-
-	assert_int_equal(hp_dir_make(path_of(h, "run/home"), NULL), HP_OK);
-	assert_int_equal(stat(path_of(h, "run/home"), &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0700);
-	assert_int_equal(hp_dir_make(path_of(h, "run/home"), NULL), HP_OK);
-	write_file(path_of(h, "run/home/f"), "x");
-	assert_int_equal(hp_dir_make(path_of(h, "run/home/f"), NULL),
-			 HP_ERR_IO);
-	assert_int_equal(hp_dir_remove(path_of(h, "run/home"), NULL), HP_OK);
-	assert_int_equal(hp_dir_remove(path_of(h, "run/home"), NULL), HP_OK);
-}
-
-static void lock_has_one_holder_who_is_named(void **state)
-{
-	struct host *h = *state;
-	const char *path = path_of(h, "home.pid");
-	struct hp_fault f = { 0 };
-	struct stat st;
-	char pid[16];
-	int fd;
-	int two;
-
-	assert_int_equal(hp_lock_holder(path), 0);
-	assert_int_equal(hp_lock_take(path, &fd, &f), HP_OK);
-	/* Whoever may open it could lock it, and keep daemons from starting. */
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 077, 0);
-	assert_int_equal(hp_lock_take(path, &two, &f), HP_ERR_EXISTS);
-	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	assert_non_null(strstr(f.cause, pid));
-	assert_int_equal(hp_lock_holder(path), getpid());
-	hp_lock_release(path, fd);
-	assert_int_equal(hp_lock_holder(path), 0);
-	assert_int_equal(hp_lock_take(path, &fd, &f), HP_OK);
-	/* A file that a killed daemon left behind is nobody's. */
-	close(fd);
-	assert_int_equal(hp_lock_holder(path), 0);
-	assert_int_equal(hp_lock_take(path, &fd, &f), HP_OK);
-	hp_lock_release(path, fd);
-	hp_lock_release(path, -1);
-}
-
-static void asking_for_the_holder_keeps_nobody_out(void **state)
-{
-	struct host *h = *state;
-	const char *path = path_of(h, "home.pid");
-	unsigned int refused = 0;
-	int fd, status;
-	pid_t asker;
-
-	assert_int_equal(hp_lock_take(path, &fd, NULL), HP_OK);
-	close(fd); /* the file stays */
-	asker = fork();
-	if (!asker)
-		for (;;)
-			(void)hp_lock_holder(path);
-	assert_true(asker > 0);
-	for (int i = 0; i < 2000; i++) {
-		enum hp_err err = hp_lock_take(path, &fd, NULL);
-
-		refused += err != HP_OK;
-		if (!err)
-			close(fd);
-	}
-	kill(asker, SIGKILL);
-	assert_int_equal(waitpid(asker, &status, 0), asker);
-	assert_int_equal(refused, 0);
-}
-
-static int stamp_cmp(const uint8_t *a, const uint8_t *b)
-{
-	return memcmp(a, b, 12);
-}
-
-static void timestamp_never_goes_back(void **state)
-{
-	struct host *h = *state;
-	const char *path = path_of(h, "var/home/timestamp");
-	static const uint64_t walls[] = {
-		1000 * HP_S, 1000 * HP_S, 1001 * HP_S, 5 * HP_S, 0,
-		900000 * HP_S, 2000 * HP_S, 2001 * HP_S, 900000 * HP_S,
-		900601 * HP_S, 1,
-	};
-	uint8_t last[12] = { 0 };
-	uint8_t t[12];
-
-	/* Each reading of the clock, with and without a crash before it. */
-	for (int crash = 0; crash < 2; crash++) {
-		struct hp_stamp s;
-
-		assert_int_equal(hp_stamp_open(&s, path, NULL), HP_OK);
-		for (size_t i = 0; i < sizeof(walls) / sizeof(walls[0]); i++) {
-			if (crash)
-				assert_int_equal(hp_stamp_open(&s, path, NULL),
-						 HP_OK);
-			assert_int_equal(hp_stamp_next(&s, walls[i], t),
-					 HP_OK);
-			assert_true(stamp_cmp(t, last) > 0);
-			memcpy(last, t, sizeof(t));
-		}
-	}
-}
-
-static void timestamp_follows_the_clock_as_tai64n(void **state)
-{
-	struct hp_stamp s;
-	uint8_t t[12];
-
-	(void)state;
-	assert_int_equal(hp_stamp_open(&s, "", NULL), HP_OK);
-	assert_int_equal(hp_stamp_next(&s, 5 * HP_S + 7, t), HP_OK);
-	assert_true(hp_get_be64(t) == (UINT64_C(1) << 62) + 10 + 5);
-	assert_int_equal(hp_get_be32(t + 8), 7);
-}
-
-static void timestamp_is_reserved_before_it_is_used(void **state)
-{
-	struct host *h = *state;
-	const char *path = path_of(h, "var/home/timestamp");
-	struct stat before;
-	struct stat after;
-	struct hp_stamp s;
-	uint8_t t[12];
-
-	assert_int_equal(hp_stamp_open(&s, path, NULL), HP_OK);
-	assert_int_equal(hp_stamp_next(&s, 100 * HP_S, t), HP_OK);
-	assert_int_equal(stat(path, &before), 0);
-	for (uint64_t i = 0; i < 1000; i++)
-		assert_int_equal(hp_stamp_next(&s, (100 + i / 2) * HP_S, t),
-				 HP_OK);
-	assert_int_equal(stat(path, &after), 0);
-	assert_true(before.st_ino == after.st_ino); /* not written again */
-	/* No disk: the next one is still above the last. */
-	snprintf(s.path, sizeof(s.path), "%s/none", "/proc");
-	assert_int_equal(hp_stamp_next(&s, 9999 * HP_S, t), HP_ERR_IO);
-	assert_true(hp_get_be64(t) == (UINT64_C(1) << 62) + 10 + 9999);
-}
-
-static void timestamp_file_damaged_is_an_error(void **state)
-{
-	static const char *const bad[] = { "", "x\n", "5", "5 6\n",
-					   "18446744073709551615\n" };
-	struct host *h = *state;
-	const char *path = path_of(h, "timestamp");
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct hp_fault f = { 0 };
-		struct hp_stamp s;
-
-		write_file(path, bad[i]);
-		assert_int_equal(hp_stamp_open(&s, path, &f), HP_ERR_FORMAT);
-		assert_true(f.cause[0] && f.remedy[0]);
-	}
-}
-
 static void store_gives_back_what_was_created(void **state)
 {
 	struct host *h = *state;
@@ -353,7 +43,7 @@ static void store_gives_back_what_was_created(void **state)
 	struct stat st;
 
 	network_put(h, "home", true);
-	assert_int_equal(stat(path_of(h, "etc/home"), &st), 0);
+	assert_int_equal(stat(disk_path(h, "etc/home"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
 	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
 	assert_string_equal(s->name, "home");
@@ -458,7 +148,7 @@ static void store_refuses_files_that_do_not_fit(void **state)
 	struct hp_fault f;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *path = path_of(h, cases[i].file);
+		const char *path = disk_path(h, cases[i].file);
 		char *text;
 		size_t len;
 
@@ -466,7 +156,7 @@ static void store_refuses_files_that_do_not_fit(void **state)
 			network_put(h, "home", true);
 		assert_int_equal(hp_file_load(path, false, &text, &len, NULL),
 				 HP_OK);
-		write_file(path, cases[i].err == HP_ERR_FORMAT ? "AAA\n" :
+		disk_write(path, cases[i].err == HP_ERR_FORMAT ? "AAA\n" :
 			"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n");
 		assert_int_equal(open_home(h, &f), cases[i].err);
 		assert_true(f.cause[0] && f.remedy[0]);
@@ -474,7 +164,7 @@ static void store_refuses_files_that_do_not_fit(void **state)
 			assert_int_equal(unlink(path), 0);
 			assert_int_equal(open_home(h, &f), HP_ERR_UNKNOWN);
 		}
-		write_file(path, text);
+		disk_write(path, text);
 		hp_file_free(text, len);
 		assert_int_equal(open_home(h, &f), HP_OK);
 		if (strcmp(cases[i].file, "etc/home/cert")) {
@@ -495,7 +185,7 @@ static void conf_put(struct host *h, const char *name, const char *tail)
 
 	snprintf(text, sizeof(text), "[Network]\nName = %s\nId = %s%s%s", name,
 		 hp_public_text(&h->w->net.id, id), MIDDLE, tail);
-	write_file(path_of(h, "etc/home/network.conf"), text);
+	disk_write(disk_path(h, "etc/home/network.conf"), text);
 }
 
 static void store_conf_mistakes_name_file_line_and_column(void **state)
@@ -651,7 +341,7 @@ static void store_reads_stock_peers_and_guards_their_secrets(void **state)
 	assert_int_equal(s->peer[0].keepalive_s, 25);
 	assert_true(s->peer[1].has_psk && !s->peer[1].has_endpoint);
 	hp_store_close(s);
-	assert_int_equal(chmod(path_of(h, "etc/home/network.conf"), 0644), 0);
+	assert_int_equal(chmod(disk_path(h, "etc/home/network.conf"), 0644), 0);
 	assert_int_equal(open_home(h, &f), HP_ERR_DENIED);
 }
 
@@ -707,7 +397,7 @@ static void stock_peer_is_read_as_it_was_written_and_leaves_no_trace(
 	assert_int_equal(hp_stock_peer_allow(&peer, &peer.allowed[0], NULL),
 			 HP_ERR_FULL);
 	network_put(h, "home", true);
-	assert_int_equal(hp_file_load(path_of(h, "etc/home/network.conf"),
+	assert_int_equal(hp_file_load(disk_path(h, "etc/home/network.conf"),
 				      false, &before, &n, NULL), HP_OK);
 	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
 	assert_null(hp_store_peer_find(s, "phone"));
@@ -722,7 +412,7 @@ static void stock_peer_is_read_as_it_was_written_and_leaves_no_trace(
 	assert_int_equal(hp_store_peer_remove(s, &s->peer[0], NULL),
 			 HP_ERR_UNKNOWN);
 	hp_store_close(s);
-	assert_int_equal(hp_file_load(path_of(h, "etc/home/network.conf"),
+	assert_int_equal(hp_file_load(disk_path(h, "etc/home/network.conf"),
 				      false, &after, &m, NULL), HP_OK);
 	assert_int_equal(n, m);
 	assert_memory_equal(before, after, n);
@@ -781,11 +471,11 @@ static void store_takes_damaged_memory_for_an_error(void **state)
 	network_put(h, "home", false);
 	assert_int_equal(hp_store_open(&h->dirs, NULL, &s, NULL), HP_OK);
 	assert_int_equal(hp_dir_make(s->state, NULL), HP_OK);
-	write_file(path_of(h, "var/home/pins"), "# ok\nalice 1 what\n");
+	disk_write(disk_path(h, "var/home/pins"), "# ok\nalice 1 what\n");
 	assert_int_equal(hp_store_judge(s, &j, &f), HP_ERR_FORMAT);
 	assert_non_null(strstr(f.cause, "pins:2:1:"));
-	write_file(path_of(h, "var/home/pins"), "");
-	write_file(path_of(h, "var/home/revoked"), "what");
+	disk_write(disk_path(h, "var/home/pins"), "");
+	disk_write(disk_path(h, "var/home/revoked"), "what");
 	assert_int_equal(hp_store_judge(s, &j, &f), HP_ERR_FORMAT);
 	assert_non_null(strstr(f.remedy, "delete it"));
 	hp_store_close(s);
@@ -826,7 +516,7 @@ static void members_file_round_trips_and_rejects_damage(void **state)
 	hp_members_free(&m);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		memset(&f, 0, sizeof(f));
-		write_file(path_of(h, "etc/home/members"), bad[i]);
+		disk_write(disk_path(h, "etc/home/members"), bad[i]);
 		assert_int_equal(hp_members_load(s, &m, &f), HP_ERR_FORMAT);
 		assert_non_null(strstr(f.cause, "members:1:1:"));
 	}
@@ -863,22 +553,9 @@ static void free_address_is_the_lowest_and_ends(void **state)
 	hp_members_free(&m);
 }
 
-#define ON_HOST(test) cmocka_unit_test_setup_teardown(test, host_make, \
-						      host_drop)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON_HOST(file_survives_as_old_or_new),
-		ON_HOST(file_that_others_may_read_is_refused_with_the_mending),
-		ON_HOST(file_that_is_missing_or_no_file_is_told_apart),
-		ON_HOST(directories_are_for_the_owner_alone),
-		ON_HOST(lock_has_one_holder_who_is_named),
-		ON_HOST(asking_for_the_holder_keeps_nobody_out),
-		ON_HOST(timestamp_never_goes_back),
-		ON_HOST(timestamp_follows_the_clock_as_tai64n),
-		ON_HOST(timestamp_is_reserved_before_it_is_used),
-		ON_HOST(timestamp_file_damaged_is_an_error),
 		ON_HOST(store_gives_back_what_was_created),
 		ON_HOST(store_keeps_the_keys_of_the_servers),
 		ON_HOST(store_refuses_to_overwrite_a_network),
