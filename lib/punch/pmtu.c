@@ -34,10 +34,10 @@
  * size that does not pass costs a time-out, and all of a round cost one. A
  * search takes well under a second on a path of 30 ms.
  *
- * Black holes. Under traffic a probe of the size found is sent every 1.5 s
+ * Black holes. Under traffic a probe of the size found is sent every 1.2 s
  * (the RFC's CONFIRMATION_TIMER). If it is lost, the search begins anew, though
  * not for more than was found; that stays in force until the search ends. So a
- * path that carries less is known for it after 1.5 s, one time-out, two rounds,
+ * path that carries less is known for it after 1.2 s, one time-out, two rounds,
  * and the search for the new size in four more: within 3 s, and 5 s where the
  * round trip takes 250 ms.
  *
@@ -48,7 +48,7 @@
 #include "base/time.h"
 
 #define START_DELAY (50 * HP_MS)
-#define VERIFY (1500 * HP_MS)
+#define VERIFY (1200 * HP_MS)
 #define RAISE (600 * HP_S)
 #define MAX_PROBES 3
 #define STEPS 4
@@ -103,7 +103,6 @@ static void settle(struct hp_pmtu *m, uint64_t now_ns)
 			   HP_PMTU_ERROR : HP_PMTU_COMPLETE;
 	m->settled = true;
 	m->n_rungs = 0;
-	m->checked_ns = now_ns;
 }
 
 /* ---- a round ------------------------------------------------------------ */
@@ -160,7 +159,7 @@ static uint64_t wait_ns(uint64_t srtt_ns)
 /* What is lost in a round whose witness was answered. */
 static void learn(struct hp_pmtu *m)
 {
-	bool passed = m->checked_ns && m->suspect == m->size;
+	bool passed = m->raise_ns && m->suspect == m->size;
 	uint32_t least = 0;
 
 	for (unsigned int i = 0; i < m->n_rungs; i++) {
@@ -229,13 +228,14 @@ bool hp_pmtu_answered(struct hp_pmtu *m, uint64_t txid, uint64_t now_ns)
 		if (r->txid == txid) {
 			found = true;
 			r->answered = true;
-			if (m->good < r->size)
+			if (m->good <= r->size) {
 				m->good = r->size;
+				m->checked_ns = now_ns;
+			}
 		}
 		all &= r->answered;
 	}
 	if (found && m->settled) {
-		m->checked_ns = now_ns;
 		m->n_rungs = 0;
 	} else if (found && m->good == m->max) {
 		settle(m, now_ns);

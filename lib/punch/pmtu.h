@@ -46,8 +46,8 @@ struct hp_pmtu_rung {
  * @silent:  rounds in a row in which nothing was answered
  * @rung:    @n_rungs probes under way, longest first
  * @due_ns:  when the round ends, or the next begins
- * @checked_ns: when @size was last seen to pass, 0: not on this path
- * @raise_ns: when to search anew for more
+ * @checked_ns: when @good was last seen to pass
+ * @raise_ns: when to search anew for more, 0: this path was never measured
  */
 struct hp_pmtu {
 	enum hp_pmtu_state state;

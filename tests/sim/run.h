@@ -14,12 +14,14 @@
 /**
  * struct run_result
  * @why:      what was broken; "": nothing
+ * @hash:     of the whole trace, where it was asked for
  * @n_pairs:  pairs of nodes
  * @asked:    how many of each enum oracle
  * @direct:   of them, how many were direct at the end
  */
 struct run_result {
 	char why[WATCH_WHY];
+	uint64_t hash;
 	unsigned int n_pairs;
 	unsigned int asked[ORACLE_KINDS];
 	unsigned int direct[ORACLE_KINDS];
@@ -27,5 +29,7 @@ struct run_result {
 
 /* @trace: NULL, or gets what happens. */
 void run_seed(uint64_t seed, FILE *trace, struct run_result *out);
+/* With @out->hash, and no trace. */
+void run_hashed(uint64_t seed, struct run_result *out);
 
 #endif

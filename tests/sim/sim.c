@@ -4,6 +4,9 @@
  *
  *	sim --seeds 10000 [--from 1]	random runs; prints the seeds that fail
  *	sim --seed 4711 [--trace]	one of them again, to the last byte
+ *	sim --twice [--seeds 8]		the same seed twice: the same bytes? Prints
+ *	                          	a hash of each, for another process to
+ *	                          	compare
  *	sim --matrix [--svg DIR]	pairs of NAT classes: who is direct, and how
  *	                          	fast; --seeds N runs of each pair, and N
  *	                          	of each two of all kinds of NAT, --loss
@@ -26,6 +29,7 @@ struct options {
 	uint64_t from;
 	uint64_t seeds;
 	bool trace;
+	bool twice;
 	bool matrix;
 	bool numbers;
 	bool met;
@@ -73,6 +77,26 @@ static int random_runs(const struct options *o, const char *self)
 		       oracle_text((enum oracle)i), asked[i], direct[i]);
 	printf("\nsim: %" PRIu64 " passed, %" PRIu64 " failed, 0 skipped\n",
 	       passed, failed);
+	return failed ? 1 : 0;
+}
+
+static int twice(const struct options *o)
+{
+	uint64_t failed = 0;
+
+	for (uint64_t seed = o->from; seed < o->from + o->seeds; seed++) {
+		struct run_result a, b;
+
+		run_hashed(seed, &a);
+		run_hashed(seed, &b);
+		printf("seed %" PRIu64 " %016" PRIx64 "\n", seed, a.hash);
+		if (a.hash == b.hash)
+			continue;
+		failed++;
+		printf("  and then %016" PRIx64 "\n", b.hash);
+	}
+	printf("twice: %" PRIu64 " passed, %" PRIu64 " failed, 0 skipped\n",
+	       o->seeds - failed, failed);
 	return failed ? 1 : 0;
 }
 
@@ -143,11 +167,13 @@ static int usage(const char *self)
 {
 	fprintf(stderr, "usage: %s [--seeds N] [--from M]\n"
 		"       %s --seed N [--trace]\n"
+		"       %s --twice [--seeds N] [--from M]\n"
 		"       %s --matrix [--seeds N] [--loss PERCENT] "
 		"[--svg DIR]\n"
 		"       %s --numbers [--seeds N]\n"
 		"       %s --pair SET,ROW,COL,SEED [--loss PERCENT] "
-		"[--trace]\n", self, self, self, self, self);
+		"[--trace]\n", self, self, self, self, self,
+		self);
 	return 2;
 }
 
@@ -158,6 +184,7 @@ int main(int argc, char **argv)
 		{ "seeds", required_argument, NULL, 'n' },
 		{ "from", required_argument, NULL, 'f' },
 		{ "trace", no_argument, NULL, 't' },
+		{ "twice", no_argument, NULL, 'w' },
 		{ "matrix", no_argument, NULL, 'm' },
 		{ "numbers", no_argument, NULL, 'u' },
 		{ "met", no_argument, NULL, 'k' },
@@ -184,6 +211,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			o.trace = true;
+			break;
+		case 'w':
+			o.twice = true;
 			break;
 		case 'm':
 			o.matrix = true;
@@ -217,6 +247,8 @@ int main(int argc, char **argv)
 	if (o.numbers)
 		return numbers_print((unsigned int)o.seeds, o.from, stdout) > 0;
 	if (!o.seeds)
-		o.seeds = o.matrix ? 8 : 1000;
+		o.seeds = o.matrix || o.twice ? 8 : 1000;
+	if (o.twice)
+		return twice(&o);
 	return o.matrix ? matrix(&o) : random_runs(&o, argv[0]);
 }

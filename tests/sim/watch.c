@@ -137,6 +137,26 @@ static void trace(const struct watch *v, const struct sim_sight *s)
 		  s->len, ttl);
 }
 
+/* FNV-1a */
+static void hash(struct watch *v, const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+
+	for (size_t i = 0; i < len; i++)
+		v->hash = (v->hash ^ p[i]) * UINT64_C(0x100000001b3);
+}
+
+static void hash_sight(struct watch *v, const struct sim_sight *s)
+{
+	const uint64_t facts[] = { sim_now(v->world->sim), s->id,
+				   (uint64_t)s->fate, (uint64_t)s->ttl };
+
+	hash(v, facts, sizeof(facts));
+	hash(v, &s->from, sizeof(s->from));
+	hash(v, &s->to, sizeof(s->to));
+	hash(v, s->buf, s->len);
+}
+
 /* ---- what must not be -------------------------------------------------- */
 
 static struct watch_session *session(struct watch *v,
@@ -271,6 +291,8 @@ static void see(void *ctx, const struct sim_sight *s)
 
 	if (v->trace)
 		trace(v, s);
+	if (v->hashed)
+		hash_sight(v, s);
 	if (s->fate == SIM_SENT)
 		sent(v, s);
 }
@@ -300,21 +322,29 @@ static unsigned int nodes_behind(const struct sim_world *w,
 	return n;
 }
 
-/* What a node may cost the NATs in front of it: those of addresses that it left
- * live on for a while.
+/* What a node may cost the router @r in front of it: those of addresses that it
+ * left live on for a while, and one that starts anew knows nothing of those from
+ * before. 24 are asked for at servers while it learns what the router does. One
+ * that lets strangers in has us answer each socket of a peer that guesses, too.
  */
+static size_t ports_of(const struct watch *v, const struct sim_nat *r,
+		       const struct sim_world_node *x)
+{
+	return 2 * HP_PUNCH_PATHS * (v->world->n_nodes - 1) +
+	       WATCH_PORTS * x->runs +
+	       (sim_nat_config(r)->filtering == SIM_APDF ? 24 : WATCH_PORTS);
+}
+
 static void look_at_ports(struct watch *v, const struct sim_world_node *x)
 {
-	/* A node that starts anew knows nothing of those from before. */
-	size_t most = 2 * HP_PUNCH_PATHS * (v->world->n_nodes - 1) + 24 +
-		      WATCH_PORTS * x->runs;
 
 	if (x->most_extra > WATCH_PORTS)
 		watch_blame(v, "%s opened %u sockets",
 			    sim_world_name(v->world, x->host), x->most_extra);
 	for (struct sim_nat *r = sim_host_behind(x->host); r;
 	     r = sim_nat_outside(r))
-		if (sim_nat_exceeds(r, most * nodes_behind(v->world, r)))
+		if (sim_nat_exceeds(r, ports_of(v, r, x) *
+					       nodes_behind(v->world, r)))
 			watch_blame(v, "%zu mappings before %s",
 				    sim_nat_count(r),
 				    sim_world_name(v->world, x->host));

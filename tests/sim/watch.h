@@ -34,6 +34,7 @@ struct watch_session {
  * struct watch
  * @why:      what was seen that must not be, first of all; "": nothing
  * @trace:    gets a line for each datagram; NULL: none
+ * @hash:     of all that was seen, where @hashed
  * @stranger: sends one in @copy_one_in datagrams again, to the same place;
  *            NULL: nobody does
  * @probes:   sent by each node, but for those that measure the MTU
@@ -44,6 +45,8 @@ struct watch {
 	struct sim_world *world;
 	char why[WATCH_WHY];
 	FILE *trace;
+	bool hashed;
+	uint64_t hash;
 	struct sim_host *stranger;
 	unsigned int copy_one_in;
 	unsigned int probes[WORLD_NODES];
