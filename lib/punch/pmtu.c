@@ -17,18 +17,19 @@
  * base, ends there, and is verified and repeated in the same way.)
  *
  * First one probe of the longest size is sent: mostly it passes, and that was
- * all. If it is lost, or the path before this one carried less, rounds follow. A round is up to ten probes at once, in
- * descending order: three of the size under suspicion, the size found last, the
- * base if it is in doubt, steps in equal distances between @good and what is
- * suspected, and at last the shortest, which is the witness. What is answered
- * raises @good. The shortest that is not is the next suspect, no more: losses
- * are no proof. It takes MAX_PROBES (3) losses of that very size to lower @bad,
- * so of two rounds, whose witness was answered, and twice as many, so of three,
- * when it is the one found before. Longer probes do not count: most of them
- * are lost because they are too long, and say nothing of this one. The steps
- * below a suspect are taken as if it was guilty, so that waiting for the proof
- * costs no more than the last round of a search. A round without any answer
- * says nothing: the next comes after a longer wait.
+ * all. If it is lost, or the path before this one carried less, rounds follow.
+ * A round is up to eleven probes at once, in descending order: three of the
+ * size under suspicion, the size found last, the base if it is in doubt, steps
+ * in equal distances between @good and what is suspected, and at last two of
+ * the shortest, the witnesses. What is answered raises @good. The shortest
+ * that is not is the next suspect, no more: losses are no proof. It takes
+ * MAX_PROBES (3) losses of that very size to lower @bad, so of two rounds,
+ * each with a witness, and twice as many, so of three, when it is the one
+ * found before. Longer probes do not count: most of them are lost because they
+ * are too long, and say nothing of this one. The steps below a suspect are
+ * taken as if it was guilty, so that waiting for the proof costs no more than
+ * the last round of a search. A round without any answer says nothing: the
+ * next comes after a longer wait.
  *
  * Why rounds, and not one size after the other, as the RFC's example does: a
  * size that does not pass costs a time-out, and all of a round cost one. A
@@ -52,6 +53,7 @@
 #define RAISE (600 * HP_S)
 #define MAX_PROBES 3
 #define STEPS 4
+#define WITNESSES 2
 #define WAIT_MIN (150 * HP_MS)
 #define WAIT_MAX (1 * HP_S)
 #define WAIT_UNKNOWN (500 * HP_MS)
@@ -143,7 +145,9 @@ static void fill(struct hp_pmtu *m)
 	add(m, HP_PMTU_BASE);
 	add(m, m->size);
 	add(m, m->suspect);
-	if (m->rung[m->n_rungs - 1].size != m->min)
+	if (m->rung[m->n_rungs - 1].size == m->min)
+		return;
+	for (unsigned int i = 0; i < WITNESSES; i++)
 		m->rung[m->n_rungs++] = (struct hp_pmtu_rung){ .size = m->min };
 }
 

@@ -13,7 +13,7 @@
 /* BASE_PLPMTU, RFC 8899 5.1.2 */
 #define HP_PMTU_BASE 1200
 /* Probes that may be under way at once. */
-#define HP_PMTU_RUNGS 10
+#define HP_PMTU_RUNGS 11
 
 /* RFC 8899, 5.2 */
 enum hp_pmtu_state {

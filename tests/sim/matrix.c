@@ -45,8 +45,9 @@ static void topology(struct place p[2], unsigned int which)
 
 /* ---- runs ---------------------------------------------------------------- */
 
-/* What theory does not care about differs from seed to seed: hairpinning, the
- * life of mappings, and a home router before the NAT of either side.
+/* What theory does not care about differs from seed to seed: hairpinning, what
+ * comes unasked, the life of mappings, and a home router before the NAT of either
+ * side.
  */
 static void vary(struct pair_setup *p, struct place_kind layered[2])
 {
@@ -54,6 +55,7 @@ static void vary(struct pair_setup *p, struct place_kind layered[2])
 		struct place *x = &p->place[i];
 
 		x->hairpin = p->seed & 1;
+		x->poison = p->seed & 16;
 		x->lifetime_ns = (p->seed & 2 ? 30 : 120) * HP_S;
 		if (!(p->seed & (4u << i)))
 			continue;

@@ -106,6 +106,7 @@ static struct sim_nat *nat_build(const struct place *p, struct sim_world *w,
 	struct sim_nat_config cfg = *kind;
 
 	cfg.hairpin = p->hairpin;
+	cfg.poison |= p->poison;
 	cfg.lifetime_ns = p->lifetime_ns;
 	return sim_nat_new(w->sim, &cfg, outside,
 			   cfg.mapping == SIM_ROUTED ? NULL : ip);
@@ -173,6 +174,15 @@ void place_build(struct place *p, struct sim_world *w, unsigned int i)
 	sim_host_block(p->node->host, p->blocked);
 	p->node->tells = p->tells;
 	p->least_mtu = p->link.mtu;
+}
+
+bool place_poisoned(const struct place *p)
+{
+	for (const struct sim_nat *n = sim_host_behind(p->node->host); n;
+	     n = sim_nat_outside(n))
+		if (sim_nat_config(n)->poison)
+			return true;
+	return false;
 }
 
 const struct sim_link *place_uplink(const struct place *p)

@@ -30,6 +30,7 @@ enum place_ip { PLACE_IP4, PLACE_IP6, PLACE_BOTH };
 
 /**
  * struct place - Where one node lives
+ * @poison:  its routers remember what came unasked, whatever their kind
  * @fixed:   the user chose the port
  * @blocked: UDP does not pass, until the end
  * @beside:  lives in the LAN of this one
@@ -43,6 +44,7 @@ struct place {
 	const struct place_kind *kind;
 	enum place_ip ip;
 	bool hairpin;
+	bool poison;
 	uint64_t lifetime_ns;
 	uint8_t subnet;
 	const struct place *beside;
@@ -63,6 +65,8 @@ struct place {
 
 /* Makes the NATs and the node, the @i-th one of @w, called "alice" .. */
 void place_build(struct place *p, struct sim_world *w, unsigned int i);
+/* Does a router before it remember what came unasked? */
+bool place_poisoned(const struct place *p);
 /* The link of its LAN. */
 const struct sim_link *place_uplink(const struct place *p);
 /* Its uplink carries that much from now on. */

@@ -29,8 +29,12 @@
  * silence, and both have to stay silent for that long.
  */
 #define SETTLE_POISONED (300 * HP_S)
-/* Probes of an introduction between two NATs with one port each. */
-#define PROBES_MAX 64
+/* Until packets as long as may be have got to all: one in seven is. */
+#define OPEN_TIME (20 * HP_S)
+/* Probes of an introduction between two NATs with one port each; seldom above
+ * 64, where volleys go on for the half second that an answer takes.
+ */
+#define PROBES_MAX 80
 
 struct run {
 	struct sim_world w;
@@ -246,8 +250,7 @@ static uint64_t settle_limit(const struct run *r)
 	bool lossy = r->sc.lossy || r->sc.stranger;
 
 	for (unsigned int i = 0; i < r->sc.n; i++)
-		if (r->sc.places[i].kind->home &&
-		    r->sc.places[i].kind->home->poison)
+		if (place_poisoned(&r->sc.places[i]))
 			return SETTLE_POISONED;
 	return lossy ? SETTLE_LOSSY : SETTLE_TIME;
 }
@@ -256,8 +259,7 @@ static bool settle(struct run *r, uint64_t connect_ns, const char *what)
 {
 	return talk_until(r, is_connected, connect_ns, what) &&
 	       talk_until(r, is_settled, settle_limit(r), what) &&
-	       talk_until(r, is_by_udp, settle_limit(r), what) &&
-	       talk_until(r, is_open, CONNECT_LOSSY, what);
+	       talk_until(r, is_by_udp, settle_limit(r), what);
 }
 
 static bool settle_after(struct run *r, enum scenario_event e)
@@ -266,7 +268,8 @@ static bool settle_after(struct run *r, enum scenario_event e)
 		    !block_any(&r->sc);
 
 	return settle(r, fast ? WAKE_TIME : connect_limit(r),
-		      scenario_event_text(e));
+		      scenario_event_text(e)) &&
+	       talk_until(r, is_open, OPEN_TIME, scenario_event_text(e));
 }
 
 static bool no_wonders(struct run *r)
@@ -385,7 +388,7 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 		if (top_nat(p))
 			sim_nat_renumber(top_nat(p), ip);
 		block_forget_streams(&r->w);
-		r->misled[e->node] |= p->kind->home && p->kind->home->poison;
+		r->misled[e->node] |= place_poisoned(p);
 		break;
 	case EVENT_RESTART:
 		sim_world_restart(p->node);
@@ -456,6 +459,8 @@ static void play_all(struct run *r)
 	if (!settle(r, connect_limit(r), "at first"))
 		return;
 	check_budget(r);
+	if (!talk_until(r, is_open, OPEN_TIME, "at first"))
+		return;
 	for (unsigned int i = 0; i < r->sc.n_steps; i++) {
 		play(r, &r->sc.steps[i], i);
 		if (!settle_after(r, r->sc.steps[i].event))

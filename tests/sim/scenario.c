@@ -61,6 +61,7 @@ static void place_draw(struct scenario *s, unsigned int i,
 	p->ip = one_in(r, 10) ? PLACE_IP6 : one_in(r, 3) ? PLACE_BOTH :
 							   PLACE_IP4;
 	p->hairpin = one_in(r, 2);
+	p->poison = one_in(r, 4);
 	p->lifetime_ns = lifetimes[hp_rng_below(r, 3)] * HP_S;
 	/* Most people's LAN has one of few prefixes. */
 	p->subnet = (uint8_t)(one_in(r, 2) ? 1 : 10 + i);
@@ -184,11 +185,12 @@ void scenario_print(const struct scenario *s, FILE *out)
 	for (unsigned int i = 0; i < s->n; i++) {
 		const struct place *p = &s->places[i];
 
-		fprintf(out, "  %c: %s%s%s%s, %s, %sport %u, lifetime %u s, "
+		fprintf(out, "  %c: %s%s%s%s%s, %s, %sport %u, lifetime %u s, "
 			"%.1f ms, jitter %.1f ms, loss %.1f %%, twice %.1f %%, "
 			"MTU %u%s%s", 'a' + (int)i, p->kind->name,
 			p->kind == &p->made && p->made.carrier ?
 			", home router" : "", p->hairpin ? ", hairpin" : "",
+			p->poison ? ", poison" : "",
 			p->subnet == 1 ? ", 192.168.1" : "", ips[p->ip],
 			p->fixed ? "fixed " : "", p->port, (unsigned int)(p->lifetime_ns / HP_S),
 			(double)p->link.delay_ns / 1e6,
