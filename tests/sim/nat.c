@@ -44,6 +44,8 @@ struct nat {
 	struct sim_nat_config cfg;
 	struct hp_addr external;
 	const struct hp_rng *rng;
+	uint16_t open_port;
+	struct hp_addr open_to;
 	struct mapping *by_flow[CHAINS];	/* inner and remote */
 	struct mapping *by_port[CHAINS];	/* external; the newest first */
 	uint64_t swept_ns;
@@ -129,6 +131,17 @@ void nat_flush(struct nat *n)
 	for (size_t i = 0; i < CHAINS; i++)
 		while (n->by_port[i])
 			mapping_free(n, n->by_port[i]);
+}
+
+void nat_open(struct nat *n, uint16_t port, const struct hp_addr *inner)
+{
+	n->open_port = port;
+	n->open_to = port ? *inner : (struct hp_addr){ 0 };
+}
+
+const struct hp_addr *nat_opened(const struct nat *n)
+{
+	return &n->open_to;
 }
 
 void nat_renumber(struct nat *n, const struct hp_addr *external)
@@ -237,6 +250,8 @@ static bool port_taken(struct nat *n, uint16_t port,
 	bool flows = n->cfg.ports == SIM_OVERLOAD;
 	uint32_t h = hash(0, remote);
 
+	if (n->open_port == port)
+		return true;
 	for (struct mapping *m = *port_chain(n, port); m; m = m->next_port) {
 		if (m->routed || m->port != port || is_dead(n, m, now_ns))
 			continue;
@@ -406,6 +421,21 @@ static struct mapping *mapping_of(struct nat *n, const struct hp_addr *inner,
 	return m;
 }
 
+/* What came to the open port from @remote: it is answered from there, whatever
+ * the NAT does with what goes out first.
+ */
+static struct mapping *open_flow(struct nat *n, const struct hp_addr *remote,
+				 uint64_t now_ns)
+{
+	struct mapping *m = *port_chain(n, n->open_port);
+
+	while (m && (m->poisoned || m->port != n->open_port ||
+		     !hp_addr_eq(&m->inner, &n->open_to) ||
+		     !hp_addr_eq(&m->remote, remote) || is_dead(n, m, now_ns)))
+		m = m->next_port;
+	return m;
+}
+
 bool nat_out(struct nat *n, struct hp_addr *from, const struct hp_addr *remote,
 	     uint64_t now_ns)
 {
@@ -417,7 +447,10 @@ bool nat_out(struct nat *n, struct hp_addr *from, const struct hp_addr *remote,
 	if (!routed)
 		key = mapping_key(n, remote);
 	sweep_sometimes(n, now_ns);
-	m = mapping_of(n, from, &key, now_ns);
+	m = n->open_port && hp_addr_eq(from, &n->open_to) ?
+		    open_flow(n, remote, now_ns) : NULL;
+	if (!m)
+		m = mapping_of(n, from, &key, now_ns);
 	if (!m) {
 		if (!routed)
 			port = port_choose(n, from, &key, now_ns);
@@ -467,6 +500,13 @@ bool nat_in(struct nat *n, const struct hp_addr *from, struct hp_addr *to,
 			continue;
 		m->answered = true;
 		*to = m->inner;
+		return true;
+	}
+	if (n->open_port == to->port && !routed) {
+		if (!open_flow(n, from, now_ns))
+			mapping_add(n, &n->open_to, from, n->open_port,
+				    now_ns)->answered = true;
+		*to = n->open_to;
 		return true;
 	}
 	if (n->cfg.poison && !routed)

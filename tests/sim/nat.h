@@ -72,6 +72,10 @@ const struct hp_addr *nat_external(const struct nat *n);
 /* Whether it changes the addresses of that family; else it only filters. */
 bool nat_translates(const struct nat *n, enum hp_family family);
 
+/* Whatever comes to @port goes to @inner from now on; port 0: nothing does. */
+void nat_open(struct nat *n, uint16_t port, const struct hp_addr *inner);
+/* The endpoint that a port is open for; none: no port is. */
+const struct hp_addr *nat_opened(const struct nat *n);
 /* Forgets all mappings, as a reboot or a conntrack flush does. */
 void nat_flush(struct nat *n);
 /* Another external address from now on, and no mappings. */

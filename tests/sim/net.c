@@ -157,6 +157,22 @@ struct sim_nat *sim_nat_outside(const struct sim_nat *n)
 	return n->outside;
 }
 
+const struct hp_addr *sim_nat_external(const struct sim_nat *n)
+{
+	return nat_external(n->nat);
+}
+
+void sim_nat_open(struct sim_nat *n, uint16_t port,
+		  const struct hp_addr *inner)
+{
+	nat_open(n->nat, port, inner);
+}
+
+bool sim_nat_opened(const struct sim_nat *n, const struct sim_host *h)
+{
+	return hp_addr_same_ip(nat_opened(n->nat), &h->addr[0]);
+}
+
 void sim_nat_flush(struct sim_nat *n)
 {
 	nat_flush(n->nat);

@@ -101,6 +101,12 @@ struct sim_nat *sim_nat_new(struct sim *s, const struct sim_nat_config *cfg,
 void sim_nat_link(struct sim_nat *n, const struct sim_link *link);
 const struct sim_nat_config *sim_nat_config(const struct sim_nat *n);
 struct sim_nat *sim_nat_outside(const struct sim_nat *n);
+const struct hp_addr *sim_nat_external(const struct sim_nat *n);
+/* Whatever comes to @port goes to @inner from now on; port 0: nothing does. */
+void sim_nat_open(struct sim_nat *n, uint16_t port,
+		  const struct hp_addr *inner);
+/* Is a port of it open for @h? */
+bool sim_nat_opened(const struct sim_nat *n, const struct sim_host *h);
 /* Forgets all mappings, as a reboot or a conntrack flush does. */
 void sim_nat_flush(struct sim_nat *n);
 /* Another external address from now on, and no mappings. */

@@ -5,6 +5,7 @@
 
 /* The routers in front of a host, the innermost first. */
 struct chain {
+	const struct sim_host *host;
 	const struct sim_nat *r[DEPTH];
 	unsigned int n;
 };
@@ -25,7 +26,7 @@ struct face {
 
 static struct chain chain_of(const struct sim_host *h)
 {
-	struct chain c = { .n = 0 };
+	struct chain c = { .host = h };
 
 	for (const struct sim_nat *r = sim_host_behind(h); r && c.n < DEPTH;
 	     r = sim_nat_outside(r))
@@ -79,6 +80,9 @@ static struct face face_of(const struct chain *c, unsigned int n)
 	for (unsigned int i = 0; i < n; i++) {
 		const struct sim_nat_config *cfg = sim_nat_config(c->r[i]);
 
+		/* One of its ports is ours, for anybody to send to. */
+		if (sim_nat_opened(c->r[i], c->host))
+			continue;
 		if (cfg->filtering > f.filtering)
 			f.filtering = cfg->filtering;
 		if (mapping_of(cfg) > f.mapping)

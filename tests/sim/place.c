@@ -174,6 +174,7 @@ void place_build(struct place *p, struct sim_world *w, unsigned int i)
 	sim_host_block(p->node->host, p->blocked);
 	p->node->tells = p->tells;
 	p->least_mtu = p->link.mtu;
+	gateway_begin(&p->box, p->gateway, p->node, p->home_nat);
 }
 
 bool place_poisoned(const struct place *p)

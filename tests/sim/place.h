@@ -3,7 +3,7 @@
 #ifndef SIM_PLACE_H
 #define SIM_PLACE_H
 
-#include "../sim/world.h"
+#include "../sim/gateway.h"
 
 /**
  * struct place_kind - A NAT class, as it is talked about
@@ -31,6 +31,7 @@ enum place_ip { PLACE_IP4, PLACE_IP6, PLACE_BOTH };
 /**
  * struct place - Where one node lives
  * @poison:  its routers remember what came unasked, whatever their kind
+ * @gateway: how its router is about opening ports
  * @fixed:   the user chose the port
  * @blocked: UDP does not pass, until the end
  * @beside:  lives in the LAN of this one
@@ -45,6 +46,7 @@ struct place {
 	enum place_ip ip;
 	bool hairpin;
 	bool poison;
+	enum gateway_kind gateway;
 	uint64_t lifetime_ns;
 	uint8_t subnet;
 	const struct place *beside;
@@ -59,6 +61,7 @@ struct place {
 	/* filled in by place_build() */
 	struct sim_nat *home_nat;
 	struct sim_nat *carrier_nat;
+	struct gateway box;
 	unsigned int n_hosts;
 	struct sim_world_node *node;
 };

@@ -31,6 +31,8 @@
 #define SETTLE_POISONED (300 * HP_S)
 /* Until packets as long as may be have got to all: one in seven is. */
 #define OPEN_TIME (20 * HP_S)
+/* Until a server has seen a new address. */
+#define JUDGE_TIME (60 * HP_S)
 /* Probes of an introduction between two NATs with one port each; seldom above
  * 64, where volleys go on for the half second that an answer takes.
  */
@@ -194,6 +196,19 @@ static bool is_open(struct run *r, unsigned int i, unsigned int k,
 {
 	return r->sc.heavy ||
 	       node(r, i)->from[node(r, k) - r->w.nodes].full_ns > since_ns;
+}
+
+/* What @i makes of the port that its router opened, or says it did. */
+static bool is_judged(struct run *r, unsigned int i, unsigned int k,
+		      uint64_t since_ns)
+{
+	const struct gateway *g = &r->sc.places[i].box;
+	struct hp_node_mapped m;
+
+	(void)k;
+	(void)since_ns;
+	hp_node_mapped_get(node(r, i)->node, &m);
+	return m.verdict == gateway_verdict(g);
 }
 
 /* Talks until @test holds for all; blames the first pair for which it does not
@@ -381,6 +396,7 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 		if (p->carrier_nat)
 			sim_nat_flush(p->carrier_nat);
 		block_forget_streams(&r->w);
+		gateway_restart(&p->box);
 		break;
 	case EVENT_RENUMBER:
 		snprintf(ip, sizeof(ip), "203.0.113.%u",
@@ -388,6 +404,7 @@ static void play(struct run *r, const struct scenario_step *e, unsigned int at)
 		if (top_nat(p))
 			sim_nat_renumber(top_nat(p), ip);
 		block_forget_streams(&r->w);
+		gateway_restart(&p->box);
 		r->misled[e->node] |= place_poisoned(p);
 		break;
 	case EVENT_RESTART:
@@ -468,6 +485,9 @@ static void play_all(struct run *r)
 	}
 	for (unsigned int i = 0; i < 10; i++)
 		talk(r);
+	if (!block_any(&r->sc) &&
+	    !talk_until(r, is_judged, JUDGE_TIME, "the port that is open"))
+		return;
 	if (!no_wonders(r) || !block_any(&r->sc))
 		return;
 	watch_say(&r->watch, "---- UDP passes everywhere");

@@ -81,6 +81,23 @@ static void place_draw(struct scenario *s, unsigned int i,
 	}
 }
 
+/* A router that opens ports is asked by one host, and stands alone. */
+static enum gateway_kind gateway_draw(const struct scenario *s, unsigned int i,
+				      const struct hp_rng *r)
+{
+	enum gateway_kind kind =
+		(enum gateway_kind)hp_rng_below(r, GATEWAY_KINDS);
+	const struct place *p = &s->places[i];
+
+	for (unsigned int k = 0; k < s->n; k++)
+		if (s->places[k].beside == p)
+			return GATEWAY_NONE;
+	if (p->beside || p->carrier || p->kind->carrier || !p->kind->home ||
+	    p->kind->home->mapping == SIM_ROUTED || p->ip == PLACE_IP6)
+		return GATEWAY_NONE;
+	return one_in(r, 2) ? kind : GATEWAY_NONE;
+}
+
 static void step_draw(struct scenario *s, struct scenario_step *e,
 		      const struct hp_rng *r)
 {
@@ -139,6 +156,8 @@ void scenario_draw(struct scenario *s, uint64_t seed)
 		place_draw(s, i, &r);
 	for (unsigned int i = 0; i < s->n; i++)
 		s->places[i].link.mtu = mtu_draw(s, i, &r);
+	for (unsigned int i = 0; i < s->n; i++)
+		s->places[i].gateway = gateway_draw(s, i, &r);
 	s->n_steps = hp_rng_below(&r, SCENARIO_EVENTS + 1);
 	s->streams = one_in(&r, 2);
 	for (unsigned int i = 0; i < s->n_steps; i++)
@@ -199,6 +218,8 @@ void scenario_print(const struct scenario *s, FILE *out)
 			(double)p->link.dup_ppm / 1e4, p->link.mtu,
 			p->tells ? " (tells)" : "",
 			p->blocked ? ", UDP blocked" : "");
+		if (p->gateway)
+			fprintf(out, ", gateway %s", gateway_text(p->gateway));
 		if (p->beside)
 			fprintf(out, ", in the LAN of %c",
 				'a' + (int)(p->beside - s->places));
