@@ -310,41 +310,45 @@ void watch_end(struct watch *v)
 	free(v->sessions);
 }
 
-static unsigned int nodes_behind(const struct sim_world *w,
-				 const struct sim_nat *nat)
+static bool is_behind(const struct sim_world_node *x, const struct sim_nat *nat)
 {
-	unsigned int n = 0;
+	const struct sim_nat *r = sim_host_behind(x->host);
 
-	for (unsigned int i = 0; i < w->n_nodes; i++)
-		for (const struct sim_nat *r = sim_host_behind(w->nodes[i].host);
-		     r; r = sim_nat_outside(r))
-			n += r == nat;
-	return n;
+	while (r && r != nat)
+		r = sim_nat_outside(r);
+	return r;
 }
 
-/* What a node may cost the router @r in front of it: those of addresses that it
- * left live on for a while, and one that starts anew knows nothing of those from
- * before. 24 are asked for at servers while it learns what the router does. One
- * that lets strangers in has us answer each socket of a peer that guesses, too.
+/* What the nodes behind the router @r may cost it: addresses that they left live
+ * on for a while, and one that starts anew knows nothing of those from before. 24
+ * are asked for at servers while it learns what the router does. One that lets
+ * strangers in has us answer each socket of a peer that guesses, too.
  */
-static size_t ports_of(const struct watch *v, const struct sim_nat *r,
-		       const struct sim_world_node *x)
+static size_t ports_of(const struct watch *v, const struct sim_nat *r)
 {
-	return 2 * HP_PUNCH_PATHS * (v->world->n_nodes - 1) +
-	       WATCH_PORTS * x->runs +
-	       (sim_nat_config(r)->filtering == SIM_APDF ? 24 : WATCH_PORTS);
+	size_t most = 0;
+
+	for (unsigned int i = 0; i < v->world->n_nodes; i++) {
+		const struct sim_world_node *x = &v->world->nodes[i];
+
+		if (!is_behind(x, r))
+			continue;
+		most += 2 * HP_PUNCH_PATHS * (v->world->n_nodes - 1) +
+			WATCH_PORTS * x->runs;
+		most += sim_nat_config(r)->filtering == SIM_APDF ? 24 :
+								   WATCH_PORTS;
+	}
+	return most;
 }
 
 static void look_at_ports(struct watch *v, const struct sim_world_node *x)
 {
-
 	if (x->most_extra > WATCH_PORTS)
 		watch_blame(v, "%s opened %u sockets",
 			    sim_world_name(v->world, x->host), x->most_extra);
 	for (struct sim_nat *r = sim_host_behind(x->host); r;
 	     r = sim_nat_outside(r))
-		if (sim_nat_exceeds(r, ports_of(v, r, x) *
-					       nodes_behind(v->world, r)))
+		if (sim_nat_exceeds(r, ports_of(v, r)))
 			watch_blame(v, "%zu mappings before %s",
 				    sim_nat_count(r),
 				    sim_world_name(v->world, x->host));
