@@ -155,7 +155,7 @@ static bool is_over(const struct nat *n, const struct mapping *m,
 {
 	uint64_t life = n->cfg.lifetime_ns;
 
-	if (n->cfg.ports == SIM_OVERLOAD && !m->answered &&
+	if ((m->poisoned || (n->cfg.ports == SIM_OVERLOAD && !m->answered)) &&
 	    (!life || life > UNANSWERED_NS))
 		life = UNANSWERED_NS;
 	return life && now_ns > used_ns + life;
@@ -491,6 +491,13 @@ bool nat_in(struct nat *n, const struct hp_addr *from, struct hp_addr *to,
 	if (routed && to->family == HP_AF_6 && n->cfg.filtering6 == SIM_EIF)
 		return true;
 	sweep_sometimes(n, now_ns);
+	if (n->open_port == to->port && !routed) {
+		if (!open_flow(n, from, now_ns))
+			mapping_add(n, &n->open_to, from, n->open_port,
+				    now_ns)->answered = true;
+		*to = n->open_to;
+		return true;
+	}
 	for (struct mapping *m = *port_chain(n, to->port); m;
 	     m = m->next_port) {
 		if (m->poisoned || m->routed != routed ||
@@ -500,13 +507,6 @@ bool nat_in(struct nat *n, const struct hp_addr *from, struct hp_addr *to,
 			continue;
 		m->answered = true;
 		*to = m->inner;
-		return true;
-	}
-	if (n->open_port == to->port && !routed) {
-		if (!open_flow(n, from, now_ns))
-			mapping_add(n, &n->open_to, from, n->open_port,
-				    now_ns)->answered = true;
-		*to = n->open_to;
 		return true;
 	}
 	if (n->cfg.poison && !routed)
