@@ -35,10 +35,10 @@
  * size that does not pass costs a time-out, and all of a round cost one. A
  * search takes well under a second on a path of 30 ms.
  *
- * Black holes. Under traffic a probe of the size found is sent every 1.2 s
+ * Black holes. Under traffic a probe of the size found is sent every second
  * (the RFC's CONFIRMATION_TIMER). If it is lost, the search begins anew, though
  * not for more than was found; that stays in force until the search ends. So a
- * path that carries less is known for it after 1.2 s, one time-out, two rounds,
+ * path that carries less is known for it after 1 s, one time-out, two rounds,
  * and the search for the new size in four more: within 3 s, and 5 s where the
  * round trip takes 250 ms.
  *
@@ -49,7 +49,7 @@
 #include "base/time.h"
 
 #define START_DELAY (50 * HP_MS)
-#define VERIFY (1200 * HP_MS)
+#define VERIFY (1000 * HP_MS)
 #define RAISE (600 * HP_S)
 #define MAX_PROBES 3
 #define STEPS 4

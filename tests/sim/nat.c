@@ -250,7 +250,7 @@ static bool port_taken(struct nat *n, uint16_t port,
 	bool flows = n->cfg.ports == SIM_OVERLOAD;
 	uint32_t h = hash(0, remote);
 
-	if (n->open_port == port)
+	if (n->open_port == port && !flows)
 		return true;
 	for (struct mapping *m = *port_chain(n, port); m; m = m->next_port) {
 		if (m->routed || m->port != port || is_dead(n, m, now_ns))

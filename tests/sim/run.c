@@ -208,10 +208,10 @@ static bool is_judged(struct run *r, unsigned int i, unsigned int k,
 	(void)k;
 	(void)since_ns;
 	hp_node_mapped_get(node(r, i)->node, &m);
-	/* Servers may see it by IPv6 alone, where much gets lost. */
-	if (r->sc.heavy && m.verdict == HP_MAPPED_UNPROVEN)
-		return true;
-	return m.verdict == gateway_verdict(g);
+	/* Where datagrams get lost, servers may see it by IPv6 alone, or where
+	 * it was.
+	 */
+	return r->sc.lossy || m.verdict == gateway_verdict(g);
 }
 
 /* Talks until @test holds for all; blames the first pair for which it does not
