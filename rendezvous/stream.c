@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * A connection's number is its place in the table plus a multiple of the
- * table's size that grows with each use of the place: what is meant for one
- * that is gone never reaches the next.
- *
- * Who connects costs us memory and a descriptor before it has proved anything,
- * so that there are limits: in all and by source, a time to register, a time
- * to be silent. At a limit the newcomer is turned away: who is registered
- * stays.
- */
+/* Listening, TLS, and the loop; who may stay is a matter of meet/seats.h. */
 #include "stream.h"
 
 #include <errno.h>
@@ -19,9 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/datagram.h"
 #include "base/time.h"
-#include "meet/wire.h"
+#include "meet/seats.h"
 #include "sys/loop.h"
 #include "sys/stream.h"
 #include "sys/tls.h"
@@ -43,11 +33,8 @@ struct listener {
 
 struct conn {
 	struct rv_streams *all;
-	struct hp_stream *stream; /* NULL: the place is free */
-	struct hp_path path;
-	bool proved; /* it has a session */
-	uint64_t since_ns;
-	uint64_t heard_ns;
+	struct hp_seat *seat;
+	struct hp_stream *stream; /* NULL: the seat is free */
 };
 
 struct rv_streams {
@@ -63,7 +50,8 @@ struct rv_streams {
 	uint64_t pause_ns;
 	uint64_t now_ns;
 	struct rv_stream_counts counts;
-	struct conn conn[RV_STREAMS_MAX];
+	struct hp_seats seats;
+	struct conn conn[HP_SEATS];
 };
 
 /* ---- connections ---- */
@@ -75,7 +63,7 @@ static void conn_free(struct conn *c)
 	s->counts.dropped += hp_stream_dropped(c->stream);
 	hp_stream_free(c->stream);
 	c->stream = NULL;
-	s->counts.now--;
+	hp_seats_leave(&s->seats, c->seat);
 }
 
 static void on_up(void *ctx, uint64_t now_ns)
@@ -89,9 +77,9 @@ static void on_datagram(void *ctx, uint8_t *p, size_t len, uint64_t now_ns)
 	struct conn *c = ctx;
 	struct rv_streams *s = c->all;
 
-	c->heard_ns = now_ns;
+	c->seat->heard_ns = now_ns;
 	s->now_ns = now_ns;
-	s->rx(s->ctx, &c->path, p, len, now_ns);
+	s->rx(s->ctx, &c->seat->path, p, len, now_ns);
 }
 
 static void on_down(void *ctx, const char *why, uint64_t now_ns)
@@ -107,34 +95,11 @@ static const struct hp_stream_ops ops = {
 	.down = on_down,
 };
 
-/* From the same IPv4 address, or the same IPv6 /64. */
-static bool same_source(const struct hp_addr *a, const struct hp_addr *b)
-{
-	return a->family == b->family &&
-	       !memcmp(a->ip, b->ip, a->family == HP_AF_4 ? 4 : 8);
-}
-
-/* A free place, unless @from has its share. */
-static struct conn *place_for(struct rv_streams *s, const struct hp_addr *from)
-{
-	struct conn *free_one = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; i < RV_STREAMS_MAX; i++) {
-		struct conn *c = &s->conn[i];
-
-		if (!c->stream)
-			free_one = free_one ? free_one : c;
-		else
-			n += same_source(&c->path.remote, from);
-	}
-	return n < RV_STREAMS_SOURCE ? free_one : NULL;
-}
-
 static void take(struct rv_streams *s, const struct listener *l, int fd,
 		 const struct hp_addr *from, uint64_t now_ns)
 {
-	struct conn *c = place_for(s, from);
+	struct hp_seat *seat = hp_seats_take(&s->seats, from, now_ns);
+	struct conn *c = seat ? &s->conn[seat - s->seats.seat] : NULL;
 	const struct hp_stream_cfg cfg = {
 		.loop = s->loop,
 		.tls = l->tls ? s->tls : NULL,
@@ -149,17 +114,10 @@ static void take(struct rv_streams *s, const struct listener *l, int fd,
 	}
 	if (hp_stream_accepted(&cfg, fd, &c->stream)) {
 		c->stream = NULL;
+		hp_seats_leave(&s->seats, seat);
 		s->counts.refused++;
 		return;
 	}
-	c->path.remote = *from;
-	c->path.sock += RV_STREAMS_MAX;
-	if (c->path.sock < HP_SOCK_STREAM)
-		c->path.sock = HP_SOCK_STREAM + (uint32_t)(c - s->conn);
-	c->proved = false;
-	c->since_ns = now_ns;
-	c->heard_ns = now_ns;
-	s->counts.now++;
 	s->counts.accepted++;
 	s->look_ns = hp_time_min(s->look_ns, now_ns + LOOK_NS);
 }
@@ -207,25 +165,17 @@ static void on_accept(void *ctx, uint32_t events, uint64_t now_ns)
 
 /* ---- time ---- */
 
-static bool overdue(const struct conn *c, uint64_t now_ns)
-{
-	if (!c->proved && hp_time_since(now_ns, c->since_ns) >=
-				  RV_STREAM_PROVE_S * HP_S)
-		return true;
-	return hp_time_since(now_ns, c->heard_ns) >= RV_STREAM_IDLE_S * HP_S;
-}
-
 static void look(struct rv_streams *s, uint64_t now_ns)
 {
-	for (size_t i = 0; i < RV_STREAMS_MAX; i++) {
+	for (size_t i = 0; i < HP_SEATS; i++) {
 		struct conn *c = &s->conn[i];
 
-		if (!c->stream || !overdue(c, now_ns))
+		if (!c->stream || !hp_seat_overdue(c->seat, now_ns))
 			continue;
 		s->counts.ended++;
 		conn_free(c);
 	}
-	s->look_ns = s->counts.now ? now_ns + LOOK_NS : HP_NEVER;
+	s->look_ns = s->seats.n ? now_ns + LOOK_NS : HP_NEVER;
 }
 
 static uint64_t deadline(void *ctx)
@@ -249,24 +199,17 @@ static void tick(void *ctx, uint64_t now_ns)
 
 /* ---- for the server ---- */
 
-/* Does the answer say that its receiver has a session? */
-static bool proves(const uint8_t *p, size_t len)
-{
-	return hp_datagram_kind(p, len) == HP_DGRAM_MEET &&
-	       (p[3] == HP_MEET_REGISTERED || p[3] == HP_MEET_ALIVE);
-}
-
 void rv_streams_send(struct rv_streams *s, const struct hp_path *to,
 		     const uint8_t *p, size_t len)
 {
-	struct conn *c = &s->conn[to->sock % RV_STREAMS_MAX];
+	struct hp_seat *seat = hp_seats_find(&s->seats, to->sock);
 
-	if (!c->stream || c->path.sock != to->sock ||
-	    hp_stream_send(c->stream, p, len)) {
+	if (!seat ||
+	    hp_stream_send(s->conn[seat - s->seats.seat].stream, p, len)) {
 		s->counts.dropped++;
 		return;
 	}
-	c->proved |= proves(p, len);
+	hp_seat_answered(seat, p, len);
 }
 
 static enum hp_err add_listeners(struct rv_streams *s,
@@ -305,9 +248,10 @@ enum hp_err rv_streams_new(struct hp_loop *loop, const struct rv_options *o,
 	s->ctx = ctx;
 	s->look_ns = HP_NEVER;
 	s->pause_ns = HP_NEVER;
-	for (uint32_t i = 0; i < RV_STREAMS_MAX; i++) {
+	hp_seats_init(&s->seats);
+	for (size_t i = 0; i < HP_SEATS; i++) {
 		s->conn[i].all = s;
-		s->conn[i].path.sock = HP_SOCK_STREAM + i;
+		s->conn[i].seat = &s->seats.seat[i];
 	}
 	if (o->n_tls)
 		err = hp_tls_server(o->cert, o->key, &s->tls, f);
@@ -334,7 +278,7 @@ void rv_streams_free(struct rv_streams *s)
 	listen_on(s, false);
 	for (size_t i = 0; i < s->n_listeners; i++)
 		close(s->listener[i].fd);
-	for (size_t i = 0; i < RV_STREAMS_MAX; i++)
+	for (size_t i = 0; i < HP_SEATS; i++)
 		if (s->conn[i].stream)
 			conn_free(&s->conn[i]);
 	hp_tls_free(s->tls);
@@ -358,7 +302,8 @@ enum hp_err rv_streams_reload(struct rv_streams *s, struct hp_fault *f)
 void rv_streams_counts(const struct rv_streams *s, struct rv_stream_counts *out)
 {
 	*out = s->counts;
-	for (size_t i = 0; i < RV_STREAMS_MAX; i++)
+	out->now = s->seats.n;
+	for (size_t i = 0; i < HP_SEATS; i++)
 		if (s->conn[i].stream)
 			out->dropped += hp_stream_dropped(s->conn[i].stream);
 }

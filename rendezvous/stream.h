@@ -17,13 +17,6 @@
 struct hp_loop;
 struct rv_streams;
 
-/* Connections at once: in all, and from one IPv4 address or IPv6 /64. */
-#define RV_STREAMS_MAX 1024
-#define RV_STREAMS_SOURCE 64
-/* One that has not registered by then is closed; and one that is silent. */
-#define RV_STREAM_PROVE_S 10
-#define RV_STREAM_IDLE_S 180
-
 /**
  * struct rv_stream_counts - What happened to connections
  * @now:      open
