@@ -53,7 +53,7 @@ case_one_lan_of_ipv6_alone() {
 case_link_local_addresses_alone() {
 	# shellcheck disable=SC2034
 	FAMILY=6
-	one_lan
+	lonely_lan
 	ip -n "$LAB-alice" -6 addr flush dev eth0 scope global
 	ip -n "$LAB-bob" -6 addr flush dev eth0 scope global
 	meet alice bob
