@@ -114,11 +114,6 @@ void ctl_close(struct ctl_conn *c)
 	free(c);
 }
 
-int ctl_fd(const struct ctl_conn *c)
-{
-	return c->fd;
-}
-
 enum hp_err ctl_ask(struct ctl_conn *c, json_t *request, struct hp_fault *f)
 {
 	char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;

@@ -41,8 +41,6 @@ enum ctl_exit ctl_exit_of(enum hp_err err, const char *reason);
 enum hp_err ctl_open(const char *run_dir, const char *network,
 		     struct ctl_conn **out, struct hp_fault *f) HP_MUST_CHECK;
 void ctl_close(struct ctl_conn *c);
-/* For poll(): readable when ctl_read() would find something. */
-int ctl_fd(const struct ctl_conn *c);
 
 /* Sends a request (taken; NULL: no memory). HP_ERR_IO with @f filled. */
 enum hp_err ctl_ask(struct ctl_conn *c, json_t *request, struct hp_fault *f)

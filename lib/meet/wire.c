@@ -321,11 +321,6 @@ enum hp_err hp_meet_check(const uint8_t *msg, size_t len)
 	return check_body(kind, msg, len);
 }
 
-bool hp_meet_has_mac(uint8_t kind)
-{
-	return kind >= HP_MEET_KEEPALIVE && kind <= HP_MEET_BYE;
-}
-
 void hp_meet_session_head_put(struct hp_meet_session_head *h,
 			      enum hp_meet_kind kind, const uint8_t session[8],
 			      uint64_t counter)

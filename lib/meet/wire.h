@@ -289,11 +289,6 @@ enum hp_err hp_meet_addr_get(const struct hp_meet_addr *in,
  */
 enum hp_err hp_meet_check(const uint8_t *msg, size_t len) HP_MUST_CHECK;
 
-/* True for kinds that begin with struct hp_meet_session_head and end in a
- * MAC: all that carry a session but HP_MEET_UNKNOWN.
- */
-bool hp_meet_has_mac(uint8_t kind);
-
 /* Begins a message of a session. */
 void hp_meet_session_head_put(struct hp_meet_session_head *h,
 			      enum hp_meet_kind kind, const uint8_t session[8],

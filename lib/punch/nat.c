@@ -346,15 +346,6 @@ bool hp_nat_is_hard(enum hp_nat_mapping m)
 	return false;
 }
 
-enum hp_mapping hp_nat_mapping_word(enum hp_nat_mapping m)
-{
-	if (m == HP_NAT_MAPPING_UNKNOWN)
-		return HP_MAPPING_UNKNOWN;
-	if (m == HP_NAT_MAPPING_NONE)
-		return HP_MAPPING_NONE;
-	return hp_nat_is_hard(m) ? HP_MAPPING_APDM : HP_MAPPING_EIM;
-}
-
 uint16_t hp_nat_port_step(uint16_t port, int stride, int i)
 {
 	int range = HP_NAT_PORT_MAX - HP_NAT_PORT_MIN + 1;

@@ -150,8 +150,6 @@ enum hp_nat_filtering hp_nat_filtering_of(enum hp_nat_answer other_port,
 
 /* Does it give each destination another port, for all that is known? */
 bool hp_nat_is_hard(enum hp_nat_mapping m);
-/* The same in the words of records and introductions. */
-enum hp_mapping hp_nat_mapping_word(enum hp_nat_mapping m);
 
 /* Port @i steps behind (@i < 0: before) @port, wrapping within what NATs give
  * out.

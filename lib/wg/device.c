@@ -154,11 +154,6 @@ const struct hp_secret *hp_wg_private(const struct hp_wg *wg)
 	return wg->has_key ? &wg->local.secret : NULL;
 }
 
-const struct hp_public *hp_wg_public(const struct hp_wg *wg)
-{
-	return wg->has_key ? &wg->local.public : NULL;
-}
-
 void hp_wg_set_mtu(struct hp_wg *wg, uint32_t mtu)
 {
 	atomic_store_explicit(&wg->fib->mtu, mtu, memory_order_relaxed);

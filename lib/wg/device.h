@@ -103,7 +103,6 @@ bool hp_wg_has(const struct hp_wg *wg, enum hp_suite suite);
 enum hp_aead_engine hp_wg_engine(const struct hp_wg *wg);
 /* NULL when there is none. */
 const struct hp_secret *hp_wg_private(const struct hp_wg *wg);
-const struct hp_public *hp_wg_public(const struct hp_wg *wg);
 /* Inner MTU: padding does not make a packet longer than this. 0: unknown. */
 void hp_wg_set_mtu(struct hp_wg *wg, uint32_t mtu);
 
@@ -219,9 +218,6 @@ void hp_wg_peer_clear_allowed(struct hp_wg_peer *peer);
 bool hp_wg_peer_allowed_next(const struct hp_wg_peer *peer,
 			     const struct hp_route **it,
 			     struct hp_prefix *out);
-/* Peer that has the overlay address @ip (4 or 16 bytes), or NULL. */
-struct hp_wg_peer *hp_wg_peer_of(struct hp_wg *wg, enum hp_family family,
-				 const uint8_t *ip);
 
 /**
  * struct hp_wg_peer_info - A peer, for people and for the UAPI

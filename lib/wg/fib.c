@@ -7,51 +7,6 @@
 #include "base/heap.h"
 #include "wg/session.h"
 
-const char *hp_drop_name(enum hp_drop reason)
-{
-	switch (reason) {
-	case HP_DROP_NONE:
-		return "none";
-	case HP_DROP_FORMAT:
-		return "malformed";
-	case HP_DROP_ROOM:
-		return "no room for headers";
-	case HP_DROP_ROUTE:
-		return "no peer for the destination";
-	case HP_DROP_SOURCE:
-		return "source not allowed for the peer";
-	case HP_DROP_INDEX:
-		return "unknown session";
-	case HP_DROP_EXPIRED:
-		return "session expired";
-	case HP_DROP_AUTH:
-		return "not authentic";
-	case HP_DROP_REPLAY:
-		return "replayed";
-	case HP_DROP_MAC:
-		return "handshake for another key";
-	case HP_DROP_COOKIE:
-		return "asked for a cookie";
-	case HP_DROP_LIMIT:
-		return "too many handshakes";
-	case HP_DROP_PEER:
-		return "handshake of an unknown peer";
-	case HP_DROP_SUITE:
-		return "cipher not accepted";
-	case HP_DROP_STAGED:
-		return "no session in time";
-	case HP_DROP_NOMEM:
-		return "out of memory";
-	case HP_DROP_QUEUE:
-		return "queue too long";
-	case HP_DROP_TOO_BIG:
-		return "too big for the path";
-	case HP_DROP_N:
-		break;
-	}
-	return "unknown";
-}
-
 bool hp_fib_retired(const struct hp_fib *fib)
 {
 	return fib->retired;

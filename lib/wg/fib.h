@@ -44,9 +44,6 @@ enum hp_drop {
 	HP_DROP_N,
 };
 
-/* One short English phrase; never NULL. */
-const char *hp_drop_name(enum hp_drop reason);
-
 /**
  * struct hp_stamps - What happened with a peer, written by all threads
  * @tx_data_first_ns: first inner packet sent since something authentic was

@@ -542,18 +542,6 @@ bool hp_wg_peer_allowed_next(const struct hp_wg_peer *peer,
 	return true;
 }
 
-struct hp_wg_peer *hp_wg_peer_of(struct hp_wg *wg, enum hp_family family,
-				 const uint8_t *ip)
-{
-	struct hp_route_owner *owner = hp_routes_find(&wg->fib->routes, family,
-						      ip);
-
-	if (!owner)
-		return NULL;
-	return hp_wg_peer_by_id(wg, hp_container_of(owner, struct hp_fib_peer,
-						    owner)->id);
-}
-
 void hp_wg_peer_info(const struct hp_wg_peer *peer, uint64_t now_ns,
 		     struct hp_wg_peer_info *out)
 {
