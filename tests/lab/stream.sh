@@ -36,6 +36,7 @@ authority() {
 	on s cat /etc/tls/ca.pem | on alice sh -c 'cat >/etc/ca.pem'
 }
 certificate() { # NAME FILE
+	# shellcheck disable=SC2016
 	on s sh -ec 'cd /etc/tls
 		openssl req -newkey ed25519 -nodes -keyout $2.key -out $2.csr \
 			-subj /CN=$1 2>/dev/null
@@ -44,9 +45,8 @@ certificate() { # NAME FILE
 			-CAcreateserial -extfile $2.ext -out $2.pem 2>/dev/null' \
 		sh "$1" "$2"
 }
-serves_tls() { # OPTION...: with the certificate `s`
-	serves --listen-tls 0.0.0.0 --cert /etc/tls/s.pem --key /etc/tls/s.key \
-		"$@"
+serves_tls() { # with the certificate `s`
+	serves --listen-tls 0.0.0.0 --cert /etc/tls/s.pem --key /etc/tls/s.key
 	must 5 accepting s 443
 }
 believes() { # HOST ARG...: `up`, and the authority of the lab is the system's
@@ -73,6 +73,7 @@ case_udp_blocked_goes_over_tcp_and_comes_back() {
 	must 5 accepting s 8888
 	founds alice
 	joins bob
+	# shellcheck disable=SC2016
 	start bob crowd timeout 25 bash -c 'for i in $(seq 100); do
 		exec {fd}<>/dev/tcp/203.0.113.1/8888 && printf "\0" >&$fd
 	done; sleep 20'
