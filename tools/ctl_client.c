@@ -230,6 +230,9 @@ enum hp_err ctl_call(const char *run_dir, const char *network,
 		     json_t *request, json_t **out, char reason[CTL_REASON],
 		     struct hp_fault *f)
 {
+	/* A question that may take its time says how much. */
+	int ms = CALL_MS + (int)json_integer_value(
+				   json_object_get(request, "timeout_ms"));
 	struct ctl_conn *c = NULL;
 	json_t *doc = NULL;
 	enum hp_err err = ctl_open(run_dir, network, &c, f);
@@ -241,7 +244,7 @@ enum hp_err ctl_call(const char *run_dir, const char *network,
 	}
 	err = ctl_ask(c, request, f);
 	if (!err)
-		err = ctl_read(c, CALL_MS, &doc, f);
+		err = ctl_read(c, ms, &doc, f);
 	if (!err)
 		err = ctl_verdict(doc, reason, f);
 	if (err == HP_ERR_AGAIN && doc)

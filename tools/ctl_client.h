@@ -64,7 +64,8 @@ enum hp_err ctl_read(struct ctl_conn *c, int timeout_ms, json_t **out,
  */
 enum hp_err ctl_verdict(const json_t *doc, char reason[CTL_REASON],
 			struct hp_fault *f) HP_MUST_CHECK;
-/* One question (taken) with one answer. @out, NULL before, gives the answer, a
+/* One question (taken) with one answer, for which it waits 10 s, and before that
+ * for the question's own "timeout_ms". @out, NULL before, gives the answer, a
  * refusal as well: free it in any case.
  */
 enum hp_err ctl_call(const char *run_dir, const char *network,
