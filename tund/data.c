@@ -427,6 +427,8 @@ static size_t cut_in(struct data *d, size_t buf, size_t n, uint64_t now_ns)
 	if (size && n + (rest.len + size - 1) / size > HP_BATCH) {
 		flush_in(d, n, now_ns);
 		n = 0;
+		if (!wait_calm(d))
+			return 0;
 	}
 	while (rest.len) {
 		struct hp_pkt *p = &d->pkt[n];
