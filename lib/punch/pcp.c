@@ -21,9 +21,11 @@
 #define ERROR_MOST_S 1800
 /* After a restart of the gateway all hosts ask at once, but for this (14.1). */
 #define SPREAD_MS 1000
-/* Giving back: who ends does not wait for long. */
-#define END_TRIES 3
-#define END_RT_NS (150 * HP_MS)
+/* Giving back: a gateway in the LAN answers in milliseconds, and one request of
+ * it may be lost. Who ends waits for a silent one for a quarter of a second.
+ */
+#define END_TRIES 2
+#define END_RT_NS (125 * HP_MS)
 
 struct wire_map {
 	uint8_t version;

@@ -108,7 +108,7 @@ enum hp_err hp_pcp_answer_get(const uint8_t *buf, size_t len,
  *	  +--error---------> REFUSED --the error's lifetime--> ASKING
  *	  +--version 0-----> OLD         (NAT-PMP alone)
  *	  '--version other-> FOREIGN
- *	any --hp_pcp_end()-> ENDING --answer, or three requests--> ENDED
+ *	any --hp_pcp_end()-> ENDING --answer, or two requests--> ENDED
  */
 enum hp_pcp_state {
 	HP_PCP_ASKING,

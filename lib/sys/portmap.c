@@ -38,7 +38,9 @@
 #define RETRY_FIRST_NS (60 * HP_S)
 #define RETRY_MAX_NS (3600 * HP_S)
 #define RENEW_LEAST_NS (30 * HP_S)
-/* At the end, for the gateway's word that the lease is gone. */
+/* At the end, for a lease by NAT-PMP or UPnP to be given back: their libraries
+ * take some round trips, UPnP over TCP, and end with us.
+ */
 #define END_NS HP_S
 /* Nobody makes us ask more often by telling of restarts. */
 #define NEWS_NS (10 * HP_S)
