@@ -121,14 +121,14 @@ void device_close_port(struct device *d, uint32_t sock);
  */
 enum hp_err device_send(struct device *d, const struct hp_path *path, int ttl,
 			const uint8_t *buf, size_t len);
+/* The same, whole or not at all. */
+enum hp_err device_send_whole(struct device *d, const struct hp_path *path,
+			      const uint8_t *buf, size_t len);
 /* Hands data that came by the stream of @from, perhaps behind a relay header,
  * to a data thread.
  */
 void device_take(struct device *d, const struct hp_path *from,
 		 const uint8_t *buf, size_t len);
-/* The same, whole or not at all. */
-enum hp_err device_send_whole(struct device *d, const struct hp_path *path,
-			      const uint8_t *buf, size_t len);
 /* Writes an inner packet to the TUN device. */
 void device_deliver(struct device *d, const struct hp_pkt *pkt);
 

@@ -66,8 +66,8 @@ enum hp_err tun_queue(struct tun *t, const struct tun *first) HP_MUST_CHECK;
 /* The interface ends with its last queue. */
 void tun_close(struct tun *t);
 
-/* Asks for segmentation offload, or for none, before there is a second queue. What the kernel does not have
- * (UDP: before 6.2) stays off, and @t says so.
+/* Asks for segmentation offload, or for none, before there is a second queue.
+ * What the kernel does not have (UDP: before 6.2) stays off, and @t says so.
  */
 void tun_offload(struct tun *t, bool on);
 

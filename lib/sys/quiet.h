@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The quiescent points of threads that read what a control thread publishes,
- * and the control thread's wait for them (liburcu). ThreadSanitizer does not see how the library orders the two, for
- * it is not built with it; here it is told, so that it reports only what is
- * freed without such a wait. @shared: any address that both sides name.
+ * and the control thread's wait for them (liburcu). ThreadSanitizer does not see
+ * how the library orders the two, for it is not built with it; here it is told,
+ * so that it reports only what is freed without such a wait. @shared: any
+ * address that both sides name.
  */
 #ifndef HP_SYS_QUIET_H
 #define HP_SYS_QUIET_H
