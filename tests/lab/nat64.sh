@@ -172,6 +172,9 @@ case_tcp_through_the_nat64() {
 	must 15 registered alice
 	[ "$(ask alice '.rendezvous[0].over')" = tcp ]
 	prefix_is alice "$PREFIX"
+	on alice hptun netcheck --json --rendezvous s.example.net |
+		jq -e '.rendezvous[0].tcp.works' >"$LAB_DIR/works" ||
+		fail "netcheck does not reach the server by TCP"
 }
 
 # ---- from one network to another ------------------------------------------

@@ -154,6 +154,7 @@ static void begin(struct run *run, unsigned int server, bool tls,
 		.loop = run->loop,
 		.tls = tls ? run->tls : NULL,
 		.host = s->host,
+		.nat64 = run->r->nat64,
 		.ops = &stream_ops,
 		.ctx = t,
 	};
