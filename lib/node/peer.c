@@ -300,6 +300,16 @@ static const struct hp_punch_ops punch_ops = {
 	.close = punch_close,
 };
 
+/* For a shell that opens no sockets. */
+static const struct hp_punch_ops shut_ops = {
+	.send = punch_send,
+	.send_whole = hp_mtu_probe,
+	.nominated = punch_nominated,
+	.both = punch_both,
+	.event = punch_event,
+	.sample = punch_sample,
+};
+
 /* ---- keys ------------------------------------------------------------ */
 
 static enum hp_err keys_wg(struct peer *p)
@@ -343,13 +353,12 @@ struct hp_punch *hp_peer_make_punch(struct peer *p)
 		.methods = n->cfg.methods,
 		.budget = &n->sample.budget,
 		.longest = hp_mtu_longest(n),
-		.ops = punch_ops,
+		.ops = n->cfg.ops.open && n->cfg.ops.close ? &punch_ops :
+							     &shut_ops,
 		.ctx = p,
 	};
 	struct hp_punch *punch;
 
-	if (!n->cfg.ops.open || !n->cfg.ops.close)
-		pc.ops.open = NULL;
 	punch = hp_punch_new(&pc);
 	if (punch)
 		hp_punch_set_keepalive(punch, n->learn.keepalive_ns);

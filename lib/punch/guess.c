@@ -111,7 +111,7 @@ static uint32_t gcd(uint32_t a, uint32_t b)
 /* A walk that comes by every port once before any comes twice. */
 static void draw_walk(struct hp_punch *p)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	uint32_t n = g->peer.hi - g->peer.lo + 1u;
 
 	g->start = hp_rng_below(&p->rng, n);
@@ -143,7 +143,7 @@ static void drop_room(struct hp_guess *g)
 /* Paths over a socket that is closed are no more: their places are free. */
 static void close_at(struct hp_punch *p, unsigned int i)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	struct hp_guess_sock s = g->sock[i];
 
 	for (size_t k = 1; k < p->paths.n; k++)
@@ -152,31 +152,31 @@ static void close_at(struct hp_punch *p, unsigned int i)
 	g->sock[i] = g->sock[--g->n_socks];
 	p->budget->sockets--;
 	hp_budget_leave(p->budget, s.slot, g->now_ns);
-	p->ops.close(p->ctx, s.sock);
+	p->ops->close(p->ctx, s.sock);
 	drop_room(g);
 }
 
 static void tidy(struct hp_punch *p)
 {
-	for (unsigned int i = p->guess.n_socks; i-- > 0;)
-		if (!is_needed(p, p->guess.sock[i].sock))
+	for (unsigned int i = p->guess->n_socks; i-- > 0;)
+		if (!is_needed(p, p->guess->sock[i].sock))
 			close_at(p, i);
 }
 
 /* One more socket, its mapping accounted for. */
 static bool open_one(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	struct hp_guess_sock s;
 
-	if (g->n_socks == HP_BUDGET_MAPPINGS || !p->ops.open)
+	if (g->n_socks == HP_BUDGET_MAPPINGS || !p->ops->open)
 		return false;
 	if (!g->sock)
 		g->sock = calloc(HP_BUDGET_MAPPINGS, sizeof(*g->sock));
 	s.slot = g->sock ? hp_budget_map(p->budget, now_ns) : -1;
 	if (s.slot < 0)
 		goto none;
-	if (p->ops.open(p->ctx, &s.sock) != HP_OK) {
+	if (p->ops->open(p->ctx, &s.sock) != HP_OK) {
 		p->budget->until_ns[s.slot] = 0;
 		goto none;
 	}
@@ -192,13 +192,13 @@ none:
 
 static bool is_able(const struct hp_punch *p)
 {
-	return p->budget && p->ops.sample && p->methods & GUESS_METHODS &&
+	return p->budget && p->ops->sample && p->methods & GUESS_METHODS &&
 	       hp_path_set(&p->paths.track[0]->path);
 }
 
 static void say(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	struct hp_probe m = { .kind = HP_PROBE_GUESS, .txid = g->id,
 			      .guess = g->own };
 
@@ -215,7 +215,7 @@ static void say(struct hp_punch *p, uint64_t now_ns)
 
 static bool begin(struct hp_punch *p, uint64_t id, bool leader, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
 	g->due_ns = HP_NEVER;
 	if (!hp_budget_claim(p->budget, p)) {
@@ -229,12 +229,12 @@ static bool begin(struct hp_punch *p, uint64_t id, bool leader, uint64_t now_ns)
 	g->leader = leader;
 	g->have_own = g->have_peer = g->begun = false;
 	g->end_ns = now_ns + TALK_TIME;
-	g->rounds++;
+	p->guessed.rounds++;
 	if (leader)
 		say(p, now_ns);
 	else
 		g->say_ns = now_ns + SAY_EVERY;
-	p->ops.sample(p->ctx);
+	p->ops->sample(p->ctx);
 	return true;
 }
 
@@ -260,10 +260,10 @@ static uint64_t gap_after(const struct hp_guess *g)
 static void finish(struct hp_punch *p, enum hp_punch_reason why,
 		   uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
 	g->stage = HP_GUESS_OFF;
-	g->last_id = g->id;
+	p->guessed.last_id = g->id;
 	g->why = why;
 	g->attempt += why == HP_PUNCH_WHY_GUESS_FAILED;
 	hp_budget_release(p->budget, p);
@@ -304,7 +304,7 @@ static void fire(struct hp_punch *p, uint64_t now_ns);
 /* Both sides' facts are there. */
 static void start(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	struct hp_addr target = target_of(p);
 	unsigned int n;
 
@@ -348,7 +348,7 @@ static void start(struct hp_punch *p, uint64_t now_ns)
 
 static void advance(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
 	if (g->stage == HP_GUESS_TALK && g->have_own && g->have_peer)
 		start(p, now_ns);
@@ -383,8 +383,10 @@ static enum hp_nat_mapping mapping_of(const struct hp_nat_facts *f, bool heard)
 void hp_punch_sampled(struct hp_punch *p, const struct hp_nat_facts *f,
 		      uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
+	if (!g)
+		return;
 	g->now_ns = now_ns;
 	if (g->stage != HP_GUESS_TALK || g->have_own)
 		return;
@@ -400,7 +402,7 @@ void hp_punch_sampled(struct hp_punch *p, const struct hp_nat_facts *f,
 		.hi = f->hi,
 		.attempt = (uint8_t)least(g->attempt, UINT8_MAX),
 	};
-	if (p->ops.open)
+	if (p->ops->open)
 		g->own.room = (uint16_t)(hp_budget_room(p->budget, now_ns) +
 					 g->n_socks);
 	g->have_own = true;
@@ -414,19 +416,19 @@ void hp_punch_sampled(struct hp_punch *p, const struct hp_nat_facts *f,
 static void guess(struct hp_punch *p, uint32_t sock, uint16_t port, int ttl,
 		  uint16_t mark)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	struct hp_path path = { .remote = g->target, .sock = sock };
 	struct hp_probe m = { .kind = HP_PROBE_REQUEST,
 			      .txid = (g->txid & ~UINT64_C(0xffff)) | mark };
 
 	path.remote.port = port;
-	g->probes++;
+	p->guessed.probes++;
 	hp_punch_send(p, &path, ttl, &m);
 }
 
 static void fire_hard(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	bool low = p->methods & HP_METHOD_LOW_TTL && g->attempt % 2 == 0;
 
 	if (g->next >= g->n_socks && !open_one(p, now_ns)) {
@@ -443,7 +445,7 @@ static void fire_hard(struct hp_punch *p, uint64_t now_ns)
  */
 static void fire_port(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	bool counted = g->plan.counted;
 	uint16_t port = hp_guess_port(&g->peer, g->plan.foresee, g->start,
 				      g->step, g->next);
@@ -473,7 +475,7 @@ static unsigned int n_probes(const struct hp_guess *g)
 
 static void fire(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
 	if (now_ns < g->next_ns)
 		return;
@@ -500,9 +502,9 @@ static void fire(struct hp_punch *p, uint64_t now_ns)
 /* Enough probes: what is found is to be proved and nominated now. */
 static void hit(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
-	g->hits++;
+	p->guessed.hits++;
 	if (g->stage == HP_GUESS_FIRE && g->plan.role != HP_GUESS_HARD) {
 		g->stage = HP_GUESS_LISTEN;
 		g->end_ns = 0;
@@ -516,28 +518,34 @@ static void hit(struct hp_punch *p, uint64_t now_ns)
 
 bool hp_guess_owns(const struct hp_punch *p, uint32_t sock)
 {
-	for (unsigned int i = 0; sock && i < p->guess.n_socks; i++)
-		if (p->guess.sock[i].sock == sock)
+	const struct hp_guess *g = p->guess;
+
+	for (unsigned int i = 0; g && sock && i < g->n_socks; i++)
+		if (g->sock[i].sock == sock)
 			return true;
 	return !sock;
 }
 
+/* Probes are sent, or waited for. */
+static bool is_firing(const struct hp_guess *g)
+{
+	return g && (g->stage == HP_GUESS_FIRE || g->stage == HP_GUESS_LISTEN);
+}
+
 bool hp_guess_finds(struct hp_punch *p, const struct hp_path *from)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
-	return (g->stage == HP_GUESS_FIRE || g->stage == HP_GUESS_LISTEN) &&
-	       hp_addr_same_ip(&from->remote, &g->target) &&
+	return is_firing(g) && hp_addr_same_ip(&from->remote, &g->target) &&
 	       g->found++ < FOUND_MAX;
 }
 
 void hp_guess_heard(struct hp_punch *p, const struct hp_path *from,
 		    uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
-	if ((g->stage == HP_GUESS_FIRE || g->stage == HP_GUESS_LISTEN) &&
-	    hp_addr_same_ip(&from->remote, &g->target))
+	if (is_firing(g) && hp_addr_same_ip(&from->remote, &g->target))
 		hit(p, now_ns);
 }
 
@@ -560,11 +568,10 @@ static bool is_guessed(const struct hp_guess *g, const struct hp_path *from,
 bool hp_guess_answered(struct hp_punch *p, const struct hp_path *from,
 		       const struct hp_probe *m, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	struct hp_track *t;
 
-	if ((g->stage != HP_GUESS_FIRE && g->stage != HP_GUESS_LISTEN) ||
-	    (m->txid ^ g->txid) >> 16 ||
+	if (!is_firing(g) || (m->txid ^ g->txid) >> 16 ||
 	    !is_guessed(g, from, (uint16_t)m->txid) ||
 	    !hp_guess_finds(p, from))
 		return false;
@@ -582,10 +589,20 @@ bool hp_guess_answered(struct hp_punch *p, const struct hp_path *from,
 
 /* ---- from outside ------------------------------------------------------- */
 
-void hp_guess_init(struct hp_guess *g)
+void hp_guess_init(struct hp_guessed *g)
 {
-	g->due_ns = HP_NEVER;
 	g->asked = (struct hp_pace){ .every_ns = 30 * HP_S, .burst = 6 };
+}
+
+/* NULL without memory. */
+static struct hp_guess *get(struct hp_punch *p)
+{
+	if (p->guess)
+		return p->guess;
+	p->guess = calloc(1, sizeof(*p->guess));
+	if (p->guess)
+		p->guess->due_ns = HP_NEVER;
+	return p->guess;
 }
 
 static bool is_told(const struct hp_punch *p)
@@ -596,9 +613,9 @@ static bool is_told(const struct hp_punch *p)
 
 static void plan_for(struct hp_punch *p, uint64_t at_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = is_able(p) ? get(p) : NULL;
 
-	if (!is_able(p) || g->stage != HP_GUESS_OFF || g->due_ns != HP_NEVER)
+	if (!g || g->stage != HP_GUESS_OFF || g->due_ns != HP_NEVER)
 		return;
 	g->due_ns = at_ns + (p->controlling ? 0 : GAP_OTHER);
 	if (g->due_ns < g->not_before_ns)
@@ -613,8 +630,10 @@ void hp_guess_soon(struct hp_punch *p, uint64_t now_ns)
 
 void hp_guess_want(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = get(p);
 
+	if (!g)
+		return;
 	g->now_ns = now_ns;
 	if (is_told(p) && !(p->methods & GUESS_METHODS))
 		g->why = HP_PUNCH_WHY_GUESS_OFF;
@@ -623,8 +642,10 @@ void hp_guess_want(struct hp_punch *p, uint64_t now_ns)
 
 void hp_guess_renew(struct hp_punch *p)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
+	if (!g)
+		return;
 	g->attempt = 0;
 	g->not_before_ns = 0;
 	if (g->stage == HP_GUESS_OFF)
@@ -634,17 +655,18 @@ void hp_guess_renew(struct hp_punch *p)
 enum hp_err hp_guess_rx(struct hp_punch *p, const struct hp_path *from,
 			const struct hp_probe *m, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	bool apt = from->channel && is_able(p) && !p->use;
+	struct hp_guess *g = apt ? get(p) : NULL;
 
-	g->now_ns = now_ns;
-	if (!from->channel || !is_able(p) || p->use)
+	if (!g)
 		return HP_ERR_STATE;
+	g->now_ns = now_ns;
 	if (g->stage == HP_GUESS_OFF || m->txid != g->id) {
 		/* When both begin one, that of the nominating side counts. */
-		if (m->guess.step == HP_GUESS_BEGUN || m->txid == g->last_id ||
+		if (m->guess.step == HP_GUESS_BEGUN || m->txid == p->guessed.last_id ||
 		    (g->stage != HP_GUESS_OFF &&
 		     (p->controlling || g->stage != HP_GUESS_TALK)) ||
-		    !hp_pace_take(&g->asked, now_ns) ||
+		    !hp_pace_take(&p->guessed.asked, now_ns) ||
 		    !begin(p, m->txid, false, now_ns))
 			return HP_ERR_STATE;
 	}
@@ -664,25 +686,30 @@ enum hp_err hp_guess_rx(struct hp_punch *p, const struct hp_path *from,
 
 void hp_guess_stop(struct hp_punch *p)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 
-	if (!p->budget)
+	if (!g)
 		return;
 	if (g->stage != HP_GUESS_OFF)
-		g->last_id = g->id;
+		p->guessed.last_id = g->id;
 	g->stage = HP_GUESS_OFF;
 	g->why = HP_PUNCH_WHY_NONE;
 	g->due_ns = HP_NEVER;
 	g->not_before_ns = 0;
 	g->attempt = 0;
 	g->keep_ns = 0;
-	hp_budget_release(p->budget, p);
+	if (p->budget)
+		hp_budget_release(p->budget, p);
 	tidy(p);
+	if (g->n_socks)
+		return;
+	free(g);
+	p->guess = NULL;
 }
 
 static void tick_off(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	bool idle = hp_time_since(now_ns, p->traffic_ns) >= HP_PUNCH_ACTIVE;
 
 	if (g->due_ns <= now_ns) {
@@ -697,10 +724,10 @@ static void tick_off(struct hp_punch *p, uint64_t now_ns)
 
 void hp_guess_tick(struct hp_punch *p, uint64_t now_ns)
 {
-	struct hp_guess *g = &p->guess;
+	struct hp_guess *g = p->guess;
 	bool over;
 
-	if (!p->budget)
+	if (!g || !p->budget)
 		return;
 	g->now_ns = now_ns;
 	if (g->stage == HP_GUESS_OFF)
@@ -728,10 +755,10 @@ void hp_guess_tick(struct hp_punch *p, uint64_t now_ns)
 
 uint64_t hp_guess_deadline(const struct hp_punch *p)
 {
-	const struct hp_guess *g = &p->guess;
+	const struct hp_guess *g = p->guess;
 	uint64_t due;
 
-	if (!p->budget)
+	if (!g || !p->budget)
 		return HP_NEVER;
 	switch (g->stage) {
 	case HP_GUESS_OFF:

@@ -68,8 +68,8 @@ struct hp_guess_sock {
 };
 
 /**
- * struct hp_guess - A peer's rounds
- * @id:         of the round, as on the wire; @last_id: of the one before
+ * struct hp_guess - A peer's rounds since the last success
+ * @id:         of the round, as on the wire
  * @leader:     we began it
  * @own, @peer: the facts of either side, valid with @have_own, @have_peer
  * @begun:      the hard peer's sockets are open
@@ -86,13 +86,11 @@ struct hp_guess_sock {
  * @due_ns:     when to begin a round; @not_before_ns: when that may be
  * @keep_ns:    sockets are kept until then, for the next round
  * @now_ns:     last time that we were told of
- * @asked:      cap on rounds that the peer begins
  * @sock:       room for HP_BUDGET_MAPPINGS, NULL while none is open
  */
 struct hp_guess {
 	enum hp_guess_stage stage;
 	uint64_t id;
-	uint64_t last_id;
 	bool leader;
 	struct hp_guess_word own;
 	struct hp_guess_word peer;
@@ -115,16 +113,26 @@ struct hp_guess {
 	uint64_t not_before_ns;
 	uint64_t keep_ns;
 	uint64_t now_ns;
-	struct hp_pace asked;
 	enum hp_punch_reason why;
 	struct hp_guess_sock *sock;
 	unsigned int n_socks;
+};
+
+/**
+ * struct hp_guessed - And of all rounds what outlives them
+ * @last_id: of the one before this
+ * @asked:   cap on rounds that the peer begins
+ */
+struct hp_guessed {
+	uint64_t last_id;
+	struct hp_pace asked;
 	uint32_t rounds;
 	uint32_t probes;
 	uint32_t hits;
 };
 
-void hp_guess_init(struct hp_guess *g);
+/* What a peer begins with. */
+void hp_guess_init(struct hp_guessed *g);
 /* A full round of volleys begins, and it is known already that one of the NATs
  * maps per destination: guessing does not wait for its end.
  */
@@ -154,7 +162,8 @@ bool hp_guess_finds(struct hp_punch *p, const struct hp_path *from);
 void hp_guess_heard(struct hp_punch *p, const struct hp_path *from,
 		    uint64_t now_ns);
 /* There is a direct path, or nothing is known of the peer any more: ends the
- * round, and closes all sockets that no path in use or in doubt needs.
+ * round, and closes all sockets that no path in use or in doubt needs; all is
+ * forgotten but for these.
  */
 void hp_guess_stop(struct hp_punch *p);
 void hp_guess_tick(struct hp_punch *p, uint64_t now_ns);

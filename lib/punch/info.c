@@ -65,10 +65,10 @@ static enum hp_punch_reason failure(const struct hp_punch *p)
 		return HP_PUNCH_WHY_BLOCKED;
 	if (!heard && refused == known)
 		return HP_PUNCH_WHY_NO_CANDIDATE;
-	if (p->guess.stage != HP_GUESS_OFF)
+	if (p->guess && p->guess->stage != HP_GUESS_OFF)
 		return HP_PUNCH_WHY_GUESSING;
-	if (p->guess.why != HP_PUNCH_WHY_NONE)
-		return p->guess.why;
+	if (p->guess && p->guess->why != HP_PUNCH_WHY_NONE)
+		return p->guess->why;
 	if (nat != HP_PUNCH_WHY_NONE)
 		return nat;
 	return heard ? HP_PUNCH_WHY_ONE_WAY : HP_PUNCH_WHY_SILENT;
@@ -133,12 +133,15 @@ void hp_punch_get_info(const struct hp_punch *p, struct hp_punch_info *out)
 	out->tx_bytes = p->tx_bytes;
 	out->rx = p->rx;
 	out->throttled = p->throttled;
-	out->guessing = p->guess.stage != HP_GUESS_OFF;
-	out->guess_ns = p->guess.due_ns;
-	out->guesses = p->guess.rounds;
-	out->guess_probes = p->guess.probes;
-	out->guess_hits = p->guess.hits;
-	out->sockets = p->guess.n_socks;
+	out->guess_ns = HP_NEVER;
+	if (p->guess) {
+		out->guessing = p->guess->stage != HP_GUESS_OFF;
+		out->guess_ns = p->guess->due_ns;
+		out->sockets = p->guess->n_socks;
+	}
+	out->guesses = p->guessed.rounds;
+	out->guess_probes = p->guessed.probes;
+	out->guess_hits = p->guessed.hits;
 	memcpy(out->drops, p->drops, sizeof(out->drops));
 	for (size_t i = 0; i < p->paths.n; i++)
 		if (hp_path_set(&p->paths.track[i]->path))

@@ -68,6 +68,7 @@ struct hp_check {
  * @txid:         of the last request
  * @ping_txid:    of the last ping, 0: it was answered; @ping_ns: when it left
  * @pong_ns:      its round trip; @pongs: how many were answered
+ * @guess:      NULL: there was no reason to guess since the last success
  * @longest:    datagram that anybody will want to send; 0: nothing is measured
  * @measured:   the path that @pmtu is about
  * @busy_ns:    see hp_punch_busy()
@@ -75,7 +76,7 @@ struct hp_check {
  */
 struct hp_punch {
 	struct hp_rng rng;
-	struct hp_punch_ops ops;
+	const struct hp_punch_ops *ops;
 	void *ctx;
 	struct hp_probe_keys keys;
 	uint64_t epoch;
@@ -124,7 +125,8 @@ struct hp_punch {
 	uint32_t pongs;
 
 	struct hp_budget *budget;
-	struct hp_guess guess;
+	struct hp_guess *guess;
+	struct hp_guessed guessed;
 
 	uint32_t longest;
 	struct hp_pmtu pmtu;

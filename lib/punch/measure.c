@@ -13,13 +13,12 @@ static const struct hp_path *to_measure(const struct hp_punch *p)
 								 NULL;
 }
 
-static void probe(struct hp_punch *p, struct hp_pmtu_rung *r)
+static void probe(struct hp_punch *p, unsigned int i)
 {
 	struct hp_probe m = { .kind = HP_PROBE_REQUEST,
-			      .pad = r->size - HP_PROBE_MIN };
+			      .txid = p->pmtu.txid + i,
+			      .pad = p->pmtu.rung[i] - (size_t)HP_PROBE_MIN };
 
-	m.txid = hp_rng_u64(&p->rng) | 1;
-	r->txid = m.txid;
 	hp_punch_send(p, &p->measured, 0, &m);
 }
 
@@ -36,8 +35,10 @@ void hp_measure_run(struct hp_punch *p, uint64_t now_ns)
 		return;
 	n = hp_pmtu_tick(&p->pmtu, hp_punch_used(p)->srtt_ns, p->busy_ns,
 			 now_ns);
+	if (n)
+		p->pmtu.txid = hp_rng_u64(&p->rng) | 1;
 	for (unsigned int i = 0; i < n; i++)
-		probe(p, &p->pmtu.rung[i]);
+		probe(p, i);
 }
 
 uint64_t hp_measure_due(const struct hp_punch *p)

@@ -7,11 +7,14 @@
 
 void hp_paths_reset(struct hp_paths *t)
 {
-	while (t->n > 1)
-		free(t->track[--t->n]);
+	for (size_t i = 1; i < t->n; i++)
+		free(t->track[i]);
+	if (t->n > 1)
+		free(t->track);
 	t->relay = (struct hp_track){ .path = t->relay.path,
 				      .kind = HP_CAND_RELAYED };
-	t->track[0] = &t->relay;
+	t->alone[0] = &t->relay;
+	t->track = t->alone;
 	t->n = 1;
 }
 
@@ -42,15 +45,31 @@ struct hp_track *hp_paths_find(struct hp_paths *t, const struct hp_path *path)
 	return NULL;
 }
 
+static struct hp_track *append(struct hp_paths *t)
+{
+	struct hp_track *k = malloc(sizeof(*k));
+	struct hp_track **grown = NULL;
+
+	if (k)
+		grown = realloc(t->n > 1 ? t->track : NULL,
+				(t->n + 1) * sizeof(*grown));
+	if (!grown) {
+		free(k);
+		return NULL;
+	}
+	grown[0] = &t->relay;
+	grown[t->n++] = k;
+	t->track = grown;
+	return k;
+}
+
 static struct hp_track *make_room(struct hp_paths *t, size_t keep1,
 				  size_t keep2)
 {
 	struct hp_track *oldest = NULL;
 
-	if (t->n < HP_PUNCH_PATHS) {
-		t->track[t->n] = malloc(sizeof(**t->track));
-		return t->track[t->n] ? t->track[t->n++] : NULL;
-	}
+	if (t->n < HP_PUNCH_PATHS)
+		return append(t);
 	for (size_t i = 1; i < t->n; i++) {
 		struct hp_track *k = t->track[i];
 

@@ -93,11 +93,13 @@ struct hp_track {
  *         whose path is unset when there is none
  * @n:     at least 1
  * @relay: that record: most peers of a large network have no other
+ * @alone: what @track is then; with more it is allocated
  */
 struct hp_paths {
-	struct hp_track *track[HP_PUNCH_PATHS];
+	struct hp_track **track;
 	size_t n;
 	struct hp_track relay;
+	struct hp_track *alone[1];
 };
 
 /* Forgets all paths but the relay's, and its record too. Begin (zeroed) and end

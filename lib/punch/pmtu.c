@@ -116,15 +116,15 @@ static void add(struct hp_pmtu *m, uint32_t size)
 
 	if (size <= m->good || size < m->min || size >= m->bad)
 		return;
-	while (at < m->n_rungs && m->rung[at].size > size)
+	while (at < m->n_rungs && m->rung[at] > size)
 		at++;
-	if (at < m->n_rungs && m->rung[at].size == size)
+	if (at < m->n_rungs && m->rung[at] == size)
 		return;
 	for (unsigned int i = m->n_rungs; i > at; i--)
 		m->rung[i - 1 + n] = m->rung[i - 1];
 	m->n_rungs += n;
 	while (n--)
-		m->rung[at + n] = (struct hp_pmtu_rung){ .size = size };
+		m->rung[at + n] = (uint16_t)size;
 }
 
 static void fill(struct hp_pmtu *m)
@@ -145,10 +145,10 @@ static void fill(struct hp_pmtu *m)
 	add(m, HP_PMTU_BASE);
 	add(m, m->size);
 	add(m, m->suspect);
-	if (m->rung[m->n_rungs - 1].size == m->min)
+	if (m->rung[m->n_rungs - 1] == m->min)
 		return;
 	for (unsigned int i = 0; i < WITNESSES; i++)
-		m->rung[m->n_rungs++] = (struct hp_pmtu_rung){ .size = m->min };
+		m->rung[m->n_rungs++] = (uint16_t)m->min;
 }
 
 static uint64_t wait_ns(uint64_t srtt_ns)
@@ -167,12 +167,10 @@ static void learn(struct hp_pmtu *m)
 	uint32_t least = 0;
 
 	for (unsigned int i = 0; i < m->n_rungs; i++) {
-		const struct hp_pmtu_rung *r = &m->rung[i];
-
-		if (r->size <= m->good)
+		if (m->rung[i] <= m->good)
 			break;
-		least = r->size;
-		m->lost += r->size == m->suspect;
+		least = m->rung[i];
+		m->lost += least == m->suspect;
 	}
 	if (m->lost >= (passed ? 2 * MAX_PROBES : MAX_PROBES)) {
 		m->bad = m->suspect;
@@ -182,14 +180,6 @@ static void learn(struct hp_pmtu *m)
 		m->suspect = least < m->bad ? least : 0;
 		m->lost = m->suspect != 0;
 	}
-}
-
-static bool any_answered(const struct hp_pmtu *m)
-{
-	for (unsigned int i = 0; i < m->n_rungs; i++)
-		if (m->rung[i].answered)
-			return true;
-	return false;
 }
 
 static void end_round(struct hp_pmtu *m, uint64_t wait, uint64_t now_ns)
@@ -203,7 +193,7 @@ static void end_round(struct hp_pmtu *m, uint64_t wait, uint64_t now_ns)
 		return;
 	}
 	m->due_ns = now_ns;
-	if (any_answered(m)) {
+	if (m->answered) {
 		m->silent = 0;
 		learn(m);
 	} else if (!first) {
@@ -224,29 +214,23 @@ static void end_round(struct hp_pmtu *m, uint64_t wait, uint64_t now_ns)
 
 bool hp_pmtu_answered(struct hp_pmtu *m, uint64_t txid, uint64_t now_ns)
 {
-	bool all = true, found = false;
+	uint64_t i = txid - m->txid;
 
-	for (unsigned int i = 0; txid && i < m->n_rungs; i++) {
-		struct hp_pmtu_rung *r = &m->rung[i];
-
-		if (r->txid == txid) {
-			found = true;
-			r->answered = true;
-			if (m->good <= r->size) {
-				m->good = r->size;
-				m->checked_ns = now_ns;
-			}
-		}
-		all &= r->answered;
+	if (i >= m->n_rungs)
+		return false;
+	m->answered |= (uint16_t)(1u << i);
+	if (m->good <= m->rung[i]) {
+		m->good = m->rung[i];
+		m->checked_ns = now_ns;
 	}
-	if (found && m->settled) {
+	if (m->settled) {
 		m->n_rungs = 0;
-	} else if (found && m->good == m->max) {
+	} else if (m->good == m->max) {
 		settle(m, now_ns);
-	} else if (found && all) {
+	} else if (m->answered == (1u << m->n_rungs) - 1) {
 		m->due_ns = now_ns;
 	}
-	return found;
+	return true;
 }
 
 static uint64_t verify_due(const struct hp_pmtu *m, uint64_t traffic_ns)
@@ -273,10 +257,11 @@ unsigned int hp_pmtu_tick(struct hp_pmtu *m, uint64_t srtt_ns,
 	}
 	if (m->settled && raise_due(m, traffic_ns) <= now_ns)
 		restart(m, m->max + 1, now_ns);
+	m->answered = 0;
 	if (m->settled) {
 		if (now_ns < verify_due(m, traffic_ns))
 			return 0;
-		m->rung[m->n_rungs++] = (struct hp_pmtu_rung){ .size = m->size };
+		m->rung[m->n_rungs++] = (uint16_t)m->size;
 	} else {
 		if (now_ns < m->due_ns)
 			return 0;

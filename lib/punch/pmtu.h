@@ -24,13 +24,6 @@ enum hp_pmtu_state {
 	HP_PMTU_ERROR,		/* not even the base passes */
 };
 
-/* A probe under way. */
-struct hp_pmtu_rung {
-	uint64_t txid;
-	uint32_t size;
-	bool answered;
-};
-
 /**
  * struct hp_pmtu - The search on one path; zeroed: disabled
  * @min:     passes, since the path works at all: the shortest probe
@@ -44,7 +37,9 @@ struct hp_pmtu_rung {
  * @settled: the search has ended
  * @begun:   the first probe, which is of @max, has been sent
  * @silent:  rounds in a row in which nothing was answered
- * @rung:    @n_rungs probes under way, longest first
+ * @rung:    sizes of the @n_rungs probes under way, longest first
+ * @answered: set of those that were
+ * @txid:    of the first, other than 0; the others' follow
  * @due_ns:  when the round ends, or the next begins
  * @checked_ns: when @good was last seen to pass
  * @raise_ns: when to search anew for more, 0: this path was never measured
@@ -61,8 +56,10 @@ struct hp_pmtu {
 	bool settled;
 	bool begun;
 	unsigned int silent;
-	struct hp_pmtu_rung rung[HP_PMTU_RUNGS];
+	uint16_t rung[HP_PMTU_RUNGS];
+	uint16_t answered;
 	unsigned int n_rungs;
+	uint64_t txid;
 	uint64_t due_ns;
 	uint64_t checked_ns;
 	uint64_t raise_ns;
@@ -81,7 +78,7 @@ void hp_pmtu_stop(struct hp_pmtu *m);
  * @traffic_ns: when data was last sent over it
  *
  * Return: how many of @m->rung the caller shall send now, in their order,
- *         giving each its @txid, other than 0.
+ *         once it has set @m->txid.
  */
 unsigned int hp_pmtu_tick(struct hp_pmtu *m, uint64_t srtt_ns,
 			  uint64_t traffic_ns, uint64_t now_ns);

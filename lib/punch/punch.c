@@ -285,7 +285,7 @@ static void pong(struct hp_punch *p, uint64_t txid, uint64_t now_ns)
 	p->ping_txid = 0;
 	p->pong_ns = hp_time_since(now_ns, p->ping_ns);
 	p->pongs++;
-	p->ops.event(p->ctx, HP_PUNCH_PONG);
+	p->ops->event(p->ctx, HP_PUNCH_PONG);
 }
 
 static enum hp_err rx_response(struct hp_punch *p, const struct hp_path *from,
@@ -328,7 +328,7 @@ static enum hp_err rx_stranger(struct hp_punch *p, uint64_t now_ns)
 	if (!p->stranger_ns ||
 	    hp_time_since(now_ns, p->stranger_ns) >= STRANGER_GAP) {
 		p->stranger_ns = now_ns;
-		p->ops.event(p->ctx, HP_PUNCH_STRANGER);
+		p->ops->event(p->ctx, HP_PUNCH_STRANGER);
 	}
 	return drop(p, HP_PUNCH_DROP_EPOCH, HP_ERR_STATE);
 }
@@ -480,7 +480,7 @@ void hp_punch_introduce(struct hp_punch *p, const struct hp_punch_intro *intro,
 	if (!p->use && !hp_punch_relay(p)->valid)
 		hp_check_start(p, true, now_ns);
 	if (fresh && was_direct)
-		p->ops.nominated(p->ctx, NULL);
+		p->ops->nominated(p->ctx, NULL);
 }
 
 void hp_punch_stop(struct hp_punch *p)
@@ -615,8 +615,8 @@ struct hp_punch *hp_punch_new(const struct hp_punch_config *cfg)
 	p->learning = (struct hp_pace){ .every_ns = 2 * HP_S, .burst = 12 };
 	p->keepalive_ns = HP_PUNCH_KEEPALIVE;
 	p->budget = cfg->budget;
-	p->longest = p->ops.send_whole ? cfg->longest : 0;
-	hp_guess_init(&p->guess);
+	p->longest = p->ops->send_whole ? cfg->longest : 0;
+	hp_guess_init(&p->guessed);
 	hp_probe_keys_init(&p->keys, &cfg->key, &cfg->own, &cfg->peer);
 	forget(p);
 	return p;

@@ -141,8 +141,8 @@ struct hp_punch_ops {
 };
 
 /**
- * struct hp_punch_config - How a machine is made (copied, but for what @rng
- *                          and @ctx point to)
+ * struct hp_punch_config - How a machine is made (copied, but for what @rng,
+ *                          @ops and @ctx point to)
  * @key:     shared secret of the pair; probe keys are derived from it
  * @own:     our X25519 public key; the lower one of both nominates
  * @peer:    the peer's
@@ -163,7 +163,7 @@ struct hp_punch_config {
 	uint32_t methods;
 	struct hp_budget *budget;
 	uint32_t longest;
-	struct hp_punch_ops ops;
+	const struct hp_punch_ops *ops;
 	void *ctx;
 };
 

@@ -35,9 +35,9 @@ void hp_punch_send(struct hp_punch *p, const struct hp_path *path, int ttl,
 	p->tx++;
 	p->tx_bytes += len;
 	if (m->pad)
-		p->ops.send_whole(p->ctx, path, buf, len);
+		p->ops->send_whole(p->ctx, path, buf, len);
 	else
-		p->ops.send(p->ctx, path, ttl, buf, len);
+		p->ops->send(p->ctx, path, ttl, buf, len);
 }
 
 bool hp_punch_request(struct hp_punch *p, struct hp_track *t, int ttl,
@@ -235,5 +235,5 @@ void hp_round_end(struct hp_punch *p, uint64_t now_ns)
 	if (p->low_ttl > LOW_TTL_MAX)
 		p->low_ttl = HP_PUNCH_LOW_TTL;
 	hp_guess_want(p, now_ns);
-	p->ops.event(p->ctx, HP_PUNCH_FAILED);
+	p->ops->event(p->ctx, HP_PUNCH_FAILED);
 }

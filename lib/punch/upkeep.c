@@ -32,8 +32,8 @@ void hp_upkeep_both(struct hp_punch *p, bool on)
 	if (p->both == on)
 		return;
 	p->both = on;
-	if (p->ops.both)
-		p->ops.both(p->ctx, on);
+	if (p->ops->both)
+		p->ops->both(p->ctx, on);
 }
 
 void hp_upkeep_use(struct hp_punch *p, size_t i, enum hp_punch_state state,
@@ -49,7 +49,7 @@ void hp_upkeep_use(struct hp_punch *p, size_t i, enum hp_punch_state state,
 	hp_upkeep_both(p, false);
 	hp_punch_set_state(p, state, now_ns);
 	if (changed)
-		p->ops.nominated(p->ctx, i ? &hp_punch_used(p)->path : NULL);
+		p->ops->nominated(p->ctx, i ? &hp_punch_used(p)->path : NULL);
 }
 
 /* ---- the path in use ---------------------------------------------------- */
@@ -59,7 +59,7 @@ static void relay_silent(struct hp_punch *p, uint64_t now_ns)
 	if (p->silent_ns && hp_time_since(now_ns, p->silent_ns) < SILENT_GAP)
 		return;
 	p->silent_ns = now_ns;
-	p->ops.event(p->ctx, HP_PUNCH_RELAY_SILENT);
+	p->ops->event(p->ctx, HP_PUNCH_RELAY_SILENT);
 }
 
 static void check_failed(struct hp_punch *p, uint64_t now_ns)
@@ -130,7 +130,7 @@ static void doubt(struct hp_punch *p, uint64_t now_ns)
 	hp_check_start(p, p->use && hp_path_set(&hp_punch_relay(p)->path),
 		       now_ns);
 	if (news && p->check.on)
-		p->ops.event(p->ctx, HP_PUNCH_QUIET);
+		p->ops->event(p->ctx, HP_PUNCH_QUIET);
 }
 
 void hp_check_passed(struct hp_punch *p)
@@ -153,7 +153,7 @@ void hp_upkeep_lose(struct hp_punch *p, uint64_t now_ns)
 	hp_upkeep_use(p, 0, HP_PUNCH_DOUBT, now_ns);
 	hp_round_start(p, HP_VOLLEY_FULL, false, now_ns);
 	hp_check_start(p, true, now_ns);
-	p->ops.event(p->ctx, HP_PUNCH_LOST);
+	p->ops->event(p->ctx, HP_PUNCH_LOST);
 }
 
 /* A direct path that loses packets is left for a relay that does not. */

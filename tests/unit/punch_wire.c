@@ -430,15 +430,18 @@ void wire_introduce(struct wire *w, unsigned int i)
 static struct hp_punch *machine(struct wire_node *n)
 {
 	struct wire *w = n->wire;
+	static const struct hp_punch_ops ops = {
+		.send = on_send,
+		.nominated = on_nominated,
+		.both = on_both,
+		.event = on_event,
+	};
 	struct hp_punch_config cfg = {
 		.rng = w->rng,
 		.own = n->public,
 		.peer = w->node[!n->id].public,
 		.epoch = n->epoch,
-		.ops = { .send = on_send,
-			 .nominated = on_nominated,
-			 .both = on_both,
-			 .event = on_event },
+		.ops = &ops,
 		.ctx = n,
 	};
 

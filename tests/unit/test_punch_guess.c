@@ -71,6 +71,7 @@ struct host {
 	unsigned int id;
 	struct nat nat;
 	struct hp_punch *punch;
+	struct hp_punch_ops ops;
 	struct hp_budget budget;
 	uint32_t methods;
 	bool no_open;
@@ -423,17 +424,18 @@ static void net_start(struct net *w)
 			.epoch = 100 + i,
 			.methods = h->methods,
 			.budget = &h->budget,
-			.ops = {
-				.send = on_send,
-				.nominated = on_nominated,
-				.event = on_event,
-				.sample = on_sample,
-				.open = h->no_open ? NULL : on_open,
-				.close = on_close,
-			},
+			.ops = &h->ops,
 			.ctx = h,
 		};
 
+		h->ops = (struct hp_punch_ops){
+			.send = on_send,
+			.nominated = on_nominated,
+			.event = on_event,
+			.sample = on_sample,
+			.open = h->no_open ? NULL : on_open,
+			.close = on_close,
+		};
 		memset(&cfg.key, 7, sizeof(cfg.key));
 		memset(&cfg.own, 1 + (int)i, sizeof(cfg.own));
 		memset(&cfg.peer, 2 - (int)i, sizeof(cfg.peer));

@@ -65,13 +65,14 @@ static void step(struct road *r)
 	n = hp_pmtu_tick(&r->m, RTT, r->traffic_ns, r->now_ns);
 	assert_true(n <= HP_PMTU_RUNGS);
 	assert_true(hp_pmtu_deadline(&r->m, r->traffic_ns) > r->now_ns);
+	if (n)
+		r->m.txid = r->last + 1;
 	for (unsigned int i = 0; i < n; i++) {
-		r->m.rung[i].txid = ++r->last;
+		r->last++;
 		r->sent++;
-		assert_in_range(r->m.rung[i].size, MIN, MAX);
-		assert_true(!i ||
-			    r->m.rung[i].size <= r->m.rung[i - 1].size);
-		if (r->m.rung[i].size > r->mtu || r->n == 64 ||
+		assert_in_range(r->m.rung[i], MIN, MAX);
+		assert_true(!i || r->m.rung[i] <= r->m.rung[i - 1]);
+		if (r->m.rung[i] > r->mtu || r->n == 64 ||
 		    (unsigned int)rand_r(&r->seed) % 100 < r->loss)
 			continue;
 		r->way[r->n].txid = r->last;
