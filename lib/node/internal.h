@@ -143,7 +143,6 @@ struct peer {
 	bool ended;			/* it is past its date */
 	struct hp_path relay;
 	unsigned int relay_server;	/* or which of @vias */
-	struct node_relay relays[HP_SERVERS_MAX];
 	struct vias *vias;		/* NULL: nobody was asked */
 	uint64_t called_ns;		/* first of the last calls, and */
 	unsigned int caller;		/* by which server */
@@ -193,6 +192,8 @@ struct peer {
 	UT_hash_handle hh;		/* by @slot */
 	UT_hash_handle by_probe;
 	UT_hash_handle by_note;
+
+	struct node_relay relays[];	/* of each server that we have */
 };
 
 /* Sockets that sample the NAT, and what they ask at most. */

@@ -77,7 +77,7 @@ struct peer *hp_peer_get(struct hp_node *n, const uint8_t slot[HP_SLOT_LEN])
 	if (!named)
 		return NULL;
 	n->named = named;
-	p = calloc(1, sizeof(*p));
+	p = calloc(1, sizeof(*p) + n->n_servers * sizeof(p->relays[0]));
 	if (!p)
 		return NULL;
 	p->node = n;
@@ -137,7 +137,7 @@ static void keys_drop(struct peer *p)
 	p->direct = (struct hp_path){ 0 };
 	p->relay = (struct hp_path){ 0 };
 	p->doubt = (struct hp_path){ 0 };
-	memset(p->relays, 0, sizeof(p->relays));
+	memset(p->relays, 0, n->n_servers * sizeof(p->relays[0]));
 	p->relay_server = 0;
 	p->both = false;
 	p->mtu = 0;

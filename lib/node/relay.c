@@ -35,8 +35,11 @@ static unsigned int count(const struct peer *p)
 
 static bool fresh(struct peer *p, unsigned int i)
 {
-	const struct node_relay *r = relay_at(p, i);
+	const struct node_relay *r;
 
+	if (i < HP_SERVERS_MAX && i >= p->node->n_servers)
+		return false;
+	r = relay_at(p, i);
 	return hp_path_set(&r->path) &&
 	       hp_time_since(p->node->now_ns, r->met_ns) < FRESH_NS;
 }
@@ -104,7 +107,7 @@ void hp_relay_timed(struct peer *p, unsigned int server, uint64_t rtt_ns)
 	for (unsigned int i = 0; i < count(p); i++) {
 		const struct node_relay *r = relay_at(p, i);
 
-		if (i != p->relay_server && r->rtt_ns && fresh(p, i) &&
+		if (i != p->relay_server && fresh(p, i) && r->rtt_ns &&
 		    r->rtt_ns + gain_ns <= used->rtt_ns) {
 			move(p, i);
 			return;
@@ -196,7 +199,7 @@ static void measure_used(struct peer *p)
 	struct node_relay *used = relay_at(p, p->relay_server);
 	struct hp_punch_info info;
 
-	if (used->rtt_ns || !hp_path_set(&p->relay) || hp_path_set(&p->direct))
+	if (!hp_path_set(&p->relay) || used->rtt_ns || hp_path_set(&p->direct))
 		return;
 	hp_punch_get_info(p->punch, &info);
 	used->rtt_ns = info.rtt_ns;
