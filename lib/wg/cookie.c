@@ -28,14 +28,14 @@ void hp_cookie_keys_of(const struct hp_public *public,
 	label_key("cookie--", public, &out->box);
 }
 
-static void mac1_of(const struct hp_cookie_keys *keys, const uint8_t *msg,
+static void mac1_of(const struct hp_secret *key, const uint8_t *msg,
 		    size_t len, uint8_t out[16])
 {
 	const struct hp_piece piece = {
 		msg, len - sizeof(struct hp_wire_macs),
 	};
 
-	hp_blake2s_mac16(out, keys->mac1.b, sizeof(keys->mac1.b), &piece, 1);
+	hp_blake2s_mac16(out, key->b, sizeof(key->b), &piece, 1);
 }
 
 static void mac2_of(const uint8_t cookie[16], const uint8_t *msg, size_t len,
@@ -50,8 +50,10 @@ void hp_cookie_sign(struct hp_cookie_maker *m, uint8_t *msg, size_t len,
 		    uint64_t now_ns)
 {
 	uint8_t *macs = msg + len - sizeof(struct hp_wire_macs);
+	struct hp_secret key; /* made anew: handshakes are rare, peers many */
 
-	mac1_of(&m->keys, msg, len, macs);
+	label_key("mac1----", m->to, &key);
+	mac1_of(&key, msg, len, macs);
 	memcpy(m->mac1, macs, sizeof(m->mac1));
 	m->has_mac1 = true;
 	memset(macs + 16, 0, 16);
@@ -65,7 +67,7 @@ bool hp_cookie_mac1_ok(const struct hp_cookie_checker *c, const uint8_t *msg,
 {
 	uint8_t mac[16];
 
-	mac1_of(&c->keys, msg, len, mac);
+	mac1_of(&c->keys.mac1, msg, len, mac);
 	return !sodium_memcmp(mac, msg + len - sizeof(struct hp_wire_macs),
 			      sizeof(mac));
 }
@@ -133,12 +135,14 @@ enum hp_err hp_cookie_reply_consume(struct hp_cookie_maker *m,
 				    const struct hp_wire_cookie *reply,
 				    uint64_t now_ns)
 {
+	struct hp_secret key;
 	uint8_t cookie[16];
 	enum hp_err err;
 
 	if (!m->has_mac1)
 		return HP_ERR_STATE;
-	err = hp_box_open(&m->keys.box, m->mac1, sizeof(m->mac1), reply->box,
+	label_key("cookie--", m->to, &key);
+	err = hp_box_open(&key, m->mac1, sizeof(m->mac1), reply->box,
 			  sizeof(reply->box), cookie);
 	if (err)
 		return err;

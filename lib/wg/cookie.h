@@ -34,7 +34,7 @@ struct hp_cookie_checker {
 };
 
 struct hp_cookie_maker {
-	struct hp_cookie_keys keys;	/* of the peer's public key */
+	const struct hp_public *to;	/* the peer's public key (borrowed) */
 	uint8_t cookie[16];
 	uint64_t cookie_ns;		/* when received */
 	bool has_cookie;

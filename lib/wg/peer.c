@@ -400,7 +400,7 @@ enum hp_err hp_wg_peer_add(struct hp_wg *wg, const struct hp_public *key,
 	}
 	wg->last_id = peer->id;
 	wg->n_peers++;
-	hp_cookie_keys_of(key, &peer->cookie.keys);
+	peer->cookie.to = &peer->remote.public;
 	hp_peer_key_changed(peer);
 	if (out)
 		*out = peer;

@@ -142,10 +142,9 @@ static void mangle(struct world *w, size_t to, const struct datagram *d,
 static void forge(struct world *w, size_t to, const struct datagram *d,
 		  size_t first)
 {
-	struct hp_cookie_maker maker = { .has_cookie = false };
+	struct hp_cookie_maker maker = { .to = &w->node[to].public };
 	uint8_t msg[WORLD_MTU];
 
-	hp_cookie_keys_of(&w->node[to].public, &maker.keys);
 	w->node[to].wg->load_per_s = UINT32_MAX;
 	for (size_t i = first; i < d->len - 32; i++) {
 		memcpy(msg, d->bytes, d->len);
