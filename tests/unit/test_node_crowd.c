@@ -27,8 +27,8 @@
 /* Of one member that is known and idle, all in all; and what is added by its
  * introduction and a direct path, once the session has run out.
  */
-#define KNOWN_MAX 3584
-#define CONNECTED_MAX 3072
+#define KNOWN_MAX 3136
+#define CONNECTED_MAX 2176
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define FOREIGN_MALLOC
