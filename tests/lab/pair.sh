@@ -305,7 +305,8 @@ case_without_relay_two_symmetric_nats_have_no_path() {
 	up bob --no-wait
 	ups bob
 	fails alice "bob path" hptun up --peer bob --timeout 5
-	tells alice bob both-nats-symmetric none
+	must 30 on alice sh -c 'hptunctl doctor bob --timeout 1 --json |
+		jq -e ".cause == \"both-nats-symmetric\" and .path == null"'
 }
 
 case_bad_tokens_are_told_apart() {
