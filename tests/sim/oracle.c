@@ -22,6 +22,7 @@ struct face {
 	enum sim_mapping mapping;	/* SIM_EIM when it has one port only */
 	enum sim_filtering filtering;
 	enum next_port next;		/* when it has more */
+	bool poison;			/* what comes unasked takes a port */
 };
 
 static struct chain chain_of(const struct sim_host *h)
@@ -83,6 +84,7 @@ static struct face face_of(const struct chain *c, unsigned int n)
 		/* One of its ports is ours, for anybody to send to. */
 		if (sim_nat_opened(c->r[i], c->host))
 			continue;
+		f.poison |= cfg->poison;
 		if (cfg->filtering > f.filtering)
 			f.filtering = cfg->filtering;
 		if (mapping_of(cfg) > f.mapping)
@@ -135,8 +137,12 @@ static enum oracle judge_both(const struct face *a, const struct face *b)
 {
 	if (meets_at_server_port(a, b) || meets_at_server_port(b, a))
 		return ORACLE_CERTAIN;
+	/* Guesses that arrive before the other side's leave take the very ports
+	 * that those were foreseen to get.
+	 */
 	if (a->next == NEXT_STEP && b->next == NEXT_STEP)
-		return ORACLE_PREDICT;
+		return a->poison || b->poison ? ORACLE_UNSOUGHT :
+						ORACLE_PREDICT;
 	if (a->next != NEXT_ANY && b->next != NEXT_ANY)
 		return ORACLE_BLOCKS;
 	if (waits_at_port(a) || waits_at_port(b))

@@ -17,7 +17,9 @@ enum oracle {
 	ORACLE_BIRTHDAY, /* a port has to be met by chance */
 	ORACLE_BLOCKS,	/* one on each side, at once, within small blocks */
 	ORACLE_UNSOUGHT, /* a port could be met by chance, though both map by
-			  * destination; the path machine does not try */
+			  * destination, or foreseen, if both sides opened theirs
+			  * before either's guesses arrive; the path machine does
+			  * not try */
 	ORACLE_RELAY,	/* two ports among all: luck beyond any budget */
 	ORACLE_NEVER,	/* no address at which one could reach the other */
 	ORACLE_KINDS,
