@@ -251,9 +251,9 @@ static const char *asked_text(const json_t *asked)
 					    : view_text(asked, "state");
 }
 
-/* The port that the gateway opened, or what became of asking it. */
-static void mapped(const json_t *m, FILE *out)
+void view_port_mapping(const json_t *doc, const char *label, FILE *out)
 {
+	const json_t *m = json_object_get(doc, "port_mapping");
 	const json_t *lease = json_object_get(m, "lease_s");
 	const char *gap = "", *by;
 	char text[HUMAN_TEXT];
@@ -261,7 +261,7 @@ static void mapped(const json_t *m, FILE *out)
 
 	if (!json_is_object(m))
 		return;
-	fputs("port opened ", out);
+	fputs(label, out);
 	if (*view_text(m, "mapped")) {
 		human_age((uint64_t)json_integer_value(lease), text);
 		fprintf(out, "%s by %s at %s, for another %s; %s\n",
@@ -407,7 +407,7 @@ void view_status(const json_t *status, FILE *out)
 	without_server(json_object_get(status, "without_server"), out);
 	view_nat64(status, "this host   ", out);
 	relaying(json_object_get(status, "relaying"), out);
-	mapped(json_object_get(status, "port_mapping"), out);
+	view_port_mapping(status, "port opened ", out);
 	limits(status, out);
 	fputc('\n', out);
 	view_peers(json_object_get(status, "peers"), out);

@@ -25,6 +25,10 @@ void view_peers(const json_t *peers, FILE *out);
 void view_doctor(const json_t *doc, FILE *out);
 /* "IPv6 only, IPv4 through ..." behind @label, when @doc tells of a NAT64. */
 void view_nat64(const json_t *doc, const char *label, FILE *out);
+/* The port that the gateway opened, behind @label, or what became of asking it,
+ * when @doc tells of that.
+ */
+void view_port_mapping(const json_t *doc, const char *label, FILE *out);
 /* All of an answer to "status". */
 void view_status(const json_t *status, FILE *out);
 

@@ -40,6 +40,32 @@ static void findings(const json_t *doc, FILE *out)
 	}
 }
 
+/* What the measured path carries, beside what the interface offers. */
+static void path_mtu(const json_t *m, FILE *out)
+{
+	const char *state = view_text(m, "state");
+	long long mtu = count(m, "mtu"), device = count(m, "device");
+
+	if (!*state)
+		return;
+	fputs("path MTU: ", out);
+	if (!strcmp(state, "off"))
+		fputs("not measured\n", out);
+	else if (!strcmp(state, "error"))
+		fprintf(out, "packets of up to %lld bytes are sent uncut; not "
+			"even datagrams of 1200 bytes pass\n", mtu);
+	else if (strcmp(state, "complete") != 0)
+		fprintf(out, "being measured; until then packets of up to "
+			"%lld bytes are sent\n", mtu);
+	else if (mtu < device)
+		fprintf(out, "packets of up to %lld bytes pass inside, as "
+			"measured (the interface offers %lld); longer ones "
+			"are cut, or answered with \"too big\"\n", mtu, device);
+	else
+		fprintf(out, "all %lld bytes that the interface offers pass "
+			"inside, as measured\n", device);
+}
+
 static void servers(const json_t *list, FILE *out)
 {
 	char text[HUMAN_TEXT];
@@ -100,6 +126,7 @@ static void half(const char *name, const json_t *h, FILE *out)
 	fprintf(out, ": hptun %s\n", view_text(h, "version"));
 	nat(h, out);
 	view_nat64(h, "  this host    ", out);
+	view_port_mapping(h, "  port opened  ", out);
 	for (size_t i = 0; i < json_array_size(cands); i++) {
 		const json_t *c = json_array_get(cands, i);
 
@@ -175,6 +202,7 @@ void view_doctor(const json_t *doc, FILE *out)
 	const char *state = view_text(doc, "state");
 
 	findings(doc, out);
+	path_mtu(json_object_get(doc, "path_mtu"), out);
 	half("this host", json_object_get(doc, "here"), out);
 	if (strcmp(state, "unknown") != 0)
 		half(view_text(doc, "peer"), json_object_get(doc, "there"),

@@ -76,6 +76,10 @@ json_t *ctl_methods_json(uint32_t methods, bool on);
 json_t *ctl_server_json(const struct hp_node_server_info *s);
 /* The prefix of the NAT64 that this host is behind, or null. */
 json_t *ctl_nat64_json(const struct ctl_cfg *cfg);
+/* The port that the gateway opened for us, or why there is none; null: it is
+ * not asked.
+ */
+json_t *ctl_portmap_json(const struct ctl_cfg *cfg, uint64_t now_ns);
 json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns);
 
 /* True when packets of the peer flow. */

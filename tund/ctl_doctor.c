@@ -204,6 +204,21 @@ static json_t *findings_json(const struct hp_finding *f, size_t n)
 	return list;
 }
 
+/* How long packets may be on the way to the peer; null: there is none now. */
+static json_t *path_mtu_json(const struct ctl_client *c,
+			     const struct hp_node_peer_info *p)
+{
+	struct ctl_facts facts = { 0 };
+
+	if (!ctl_peer_connected(p))
+		return json_null();
+	c->cfg->facts(c->cfg->ctx, &facts);
+	return json_pack("{s:s, s:i, s:i}",
+			 "state", hp_pmtu_state_text(p->pmtu),
+			 "mtu", (int)p->mtu,
+			 "device", (int)facts.mtu);
+}
+
 static void say(struct ctl_client *c, const struct hp_case *k,
 		const struct hp_node_peer_info *p, uint64_t now_ns)
 {
@@ -213,13 +228,16 @@ static void say(struct ctl_client *c, const struct hp_case *k,
 	json_t *here = half_json(k->here);
 
 	json_object_set_new(here, "nat64", ctl_nat64_json(c->cfg));
-	ctl_end(c, json_pack("{s:s, s:s, s:O?, s:O?, s:s, s:s, s:s?, s:o, s:o,"
-			     " s:o, s:o}",
+	json_object_set_new(here, "port_mapping",
+			    ctl_portmap_json(c->cfg, now_ns));
+	ctl_end(c, json_pack("{s:s, s:s, s:O?, s:O?, s:o, s:s, s:s, s:s?, s:o,"
+			     " s:o, s:o, s:o}",
 			     "peer", k->peer,
 			     "state", k->met ? hp_peer_state_text(k->state) :
 					       "unknown",
 			     "path", json_object_get(peer, "path"),
 			     "rtt_ms", json_object_get(peer, "rtt_ms"),
+			     "path_mtu", path_mtu_json(c, p),
 			     "cause", hp_cause_word(f[0].cause),
 			     "why", f[0].words,
 			     "remedy", f[0].remedy[0] ? f[0].remedy : NULL,

@@ -147,7 +147,7 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 		handshake = json_integer((json_int_t)(
 			hp_time_since(now_ns, p->handshake_ns) / HP_S));
 	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:b, s:o, s:s?, s:o,"
-			 " s:s?, s:o, s:I, s:I, s:i, s:s?, s:o, s:o, s:o,"
+			 " s:s?, s:o, s:I, s:I, s:i, s:s, s:s?, s:o, s:o, s:o,"
 			 " s:I, s:{s:I, s:I, s:i}}",
 			 "name", p->name,
 			 "public_key", key_json(&p->key),
@@ -163,6 +163,7 @@ json_t *ctl_peer_json(const struct hp_node_peer_info *p, uint64_t now_ns)
 			 "rx_bytes", (json_int_t)p->rx_bytes,
 			 "tx_bytes", (json_int_t)p->tx_bytes,
 			 "mtu", (int)p->mtu,
+			 "mtu_state", hp_pmtu_state_text(p->pmtu),
 			 "cause", p->cause ? hp_err_name(p->cause) : NULL,
 			 "warning", warning_json(p),
 			 "session_ms", span_json(p->connect_ns, p->session_ns),
@@ -337,19 +338,21 @@ static json_t *stock_json(const struct ctl_cfg *cfg, struct hp_wg_peer *peer,
 	return doc;
 }
 
-/* The port that the gateway opened for us, or why there is none. */
-static json_t *portmap_json(const struct hp_node *n,
-			    const struct hp_portmap_info *i, uint64_t now_ns)
+json_t *ctl_portmap_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 {
+	const struct hp_portmap_info *i;
 	struct hp_node_mapped mapped;
+	struct ctl_facts facts = { 0 };
 	json_t *asked, *o;
 	bool held;
 
+	cfg->facts(cfg->ctx, &facts);
+	i = facts.portmap;
 	if (!i)
 		return json_null();
 	asked = json_object();
 	held = i->external.family != HP_AF_NONE;
-	hp_node_mapped_get(n, &mapped);
+	hp_node_mapped_get(cfg->node, &mapped);
 	for (int by = 0; by < HP_MAPPED_PROTOCOLS; by++)
 		json_object_set_new(asked, hp_mapped_protocol_text(
 			(enum hp_mapped_protocol)by), json_pack("{s:s, s:s?}",
@@ -420,7 +423,7 @@ json_t *ctl_status_json(const struct ctl_cfg *cfg, uint64_t now_ns)
 	json_object_set_new(status, "without_server", calls_json(cfg->node));
 	json_object_set_new(status, "relaying", relaying_json(cfg->node));
 	json_object_set_new(status, "port_mapping",
-			    portmap_json(cfg->node, facts.portmap, now_ns));
+			    ctl_portmap_json(cfg, now_ns));
 	json_object_set_new(status, "rendezvous", servers);
 	json_object_set_new(status, "peers", peers);
 	return status;

@@ -270,6 +270,7 @@ static void peer_info(const struct peer *p, uint64_t now_ns,
 		out->guesses = punch.guesses;
 		out->guess_probes = punch.guess_probes;
 		out->sockets = punch.sockets;
+		out->pmtu = punch.pmtu;
 	}
 	if (p->state == HP_PEER_DIRECT || p->state == HP_PEER_RELAYED)
 		out->path = hp_path_set(&p->direct) ? p->direct : p->relay;

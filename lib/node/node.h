@@ -21,6 +21,7 @@
 #include "base/rng.h"
 #include "member/network.h"
 #include "punch/mapped.h"
+#include "punch/pmtu.h"
 #include "wg/aead.h"
 
 struct hp_identity;
@@ -379,6 +380,8 @@ struct hp_node_server_info {
  *            start, of its first session and of its first direct path (0: not)
  * @cipher:   name of the session's, NULL without one
  * @handshake_ns: last handshake completed, 0: never
+ * @mtu:      longest packet inside that goes to it uncut, as far as is known
+ * @pmtu:     how far measuring that is
  * @n_candidates: of the peer, as announced
  * @probes:   sent to it, of any kind, since its keys are known
  * @guesses:  rounds of guessing ports, @guess_probes: probes sent in them
@@ -409,6 +412,7 @@ struct hp_node_peer_info {
 	uint64_t rx_bytes;
 	uint64_t tx_bytes;
 	uint32_t mtu;
+	enum hp_pmtu_state pmtu;
 	unsigned int n_candidates;
 	uint64_t probes;
 	uint32_t guesses;

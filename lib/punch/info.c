@@ -129,6 +129,7 @@ void hp_punch_get_info(const struct hp_punch *p, struct hp_punch_info *out)
 	out->retry_ns = p->retry_ns;
 	out->rounds = p->rounds;
 	out->low_ttl = p->low_ttl;
+	out->pmtu = p->pmtu.state;
 	out->tx = p->tx;
 	out->tx_bytes = p->tx_bytes;
 	out->rx = p->rx;

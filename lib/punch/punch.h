@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "base/rng.h"
 #include "base/time.h"
+#include "punch/pmtu.h"
 
 struct hp_budget;
 struct hp_nat_facts;
@@ -351,6 +352,7 @@ struct hp_punch_path_info {
  * @guesses:     rounds begun, @guess_probes: probes sent in them, @guess_hits:
  *               of the peer's or their answers that came back
  * @sockets:     extra sockets that are open for the peer
+ * @pmtu:        how far measuring the path in use is: pmtu.h
  * @drops:       by enum hp_punch_drop
  * @paths:       @n_paths of them; the relay, when there is one, is the first
  */
@@ -378,6 +380,7 @@ struct hp_punch_info {
 	uint32_t guess_probes;
 	uint32_t guess_hits;
 	unsigned int sockets;
+	enum hp_pmtu_state pmtu;
 	uint64_t drops[HP_PUNCH_DROPS];
 	struct hp_punch_path_info paths[HP_PUNCH_PATHS];
 	size_t n_paths;

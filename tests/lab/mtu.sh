@@ -66,6 +66,15 @@ fits() {
 	! whole "$1" "$to" $(($3 + 1)) || fail "$(($3 + 1)) bytes passed, too"
 }
 
+# told_mtu A B MTU: the doctor says so, as measured (1200 is RFC 8899's base).
+told_mtu() {
+	local state=complete
+	[ "$3" -ge 1168 ] || state=error
+	on "$1" hptunctl doctor "$2" --json |
+		jq -e --arg state "$state" --argjson mtu "$3" \
+			'.path_mtu == {state: $state, mtu: $mtu, device: 1408}'
+}
+
 # through MTU INNER: an uplink of it from the first.
 through() {
 	silent_internet
@@ -73,6 +82,7 @@ through() {
 	meet alice bob
 	path alice bob direct
 	fits alice bob "$2"
+	must 5 told_mtu alice bob "$2"
 	carries alice bob "${3:-2000000}"
 	carries bob alice "${3:-2000000}"
 }

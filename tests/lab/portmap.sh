@@ -171,6 +171,9 @@ case_symmetric_nats_and_one_mapping() {
 	path alice bob direct
 	both_reach alice bob
 	of bob alice .path.remote | grep -q "^$PUBLIC.11:$(ask alice .port)$"
+	on alice hptunctl doctor bob | tee "$LAB_DIR/doctor.log"
+	grep "port opened  $PUBLIC.11:.* by PCP at 192.168.11.1, for another" \
+		"$LAB_DIR/doctor.log"
 }
 
 # netcheck asks by all protocols, and leaves nothing open.

@@ -269,6 +269,61 @@ static void status_and_doctor_tell_of_a_nat64(void **state)
 	free(text);
 }
 
+static void doctor_tells_how_long_packets_may_be(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "null", NULL },
+		{ "{\"state\":\"off\",\"mtu\":1408,\"device\":1408}",
+		  "\npath MTU: not measured\n" },
+		{ "{\"state\":\"base\",\"mtu\":1408,\"device\":1408}",
+		  "\npath MTU: being measured; until then packets of up to "
+		  "1408 bytes are sent\n" },
+		{ "{\"state\":\"searching\",\"mtu\":1324,\"device\":1408}",
+		  "\npath MTU: being measured; until then packets of up to "
+		  "1324 bytes are sent\n" },
+		{ "{\"state\":\"complete\",\"mtu\":1324,\"device\":1408}",
+		  "\npath MTU: packets of up to 1324 bytes pass inside, as "
+		  "measured (the interface offers 1408); longer ones are cut, "
+		  "or answered with \"too big\"\n" },
+		{ "{\"state\":\"complete\",\"mtu\":1408,\"device\":1408}",
+		  "\npath MTU: all 1408 bytes that the interface offers pass "
+		  "inside, as measured\n" },
+		{ "{\"state\":\"error\",\"mtu\":1064,\"device\":1408}",
+		  "\npath MTU: packets of up to 1064 bytes are sent uncut; not "
+		  "even datagrams of 1200 bytes pass\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char json[160], *text;
+
+		snprintf(json, sizeof(json), "{\"findings\":[{}],"
+			 "\"path_mtu\":%s}", rows[i][0]);
+		text = words(view_doctor, json);
+		if (rows[i][1])
+			assert_non_null(strstr(text, rows[i][1]));
+		else
+			assert_null(strstr(text, "path MTU"));
+		free(text);
+	}
+}
+
+static void doctor_tells_of_the_port_that_the_gateway_opened(void **state)
+{
+	char *text = words(view_doctor, "{\"here\":{\"port_mapping\":{"
+			   "\"gateway\":\"10.0.0.1\",\"mapped\":"
+			   "\"192.0.2.1:5\",\"protocol\":\"PCP\","
+			   "\"lease_s\":90,\"text\":\"x\"}},\"there\":{}}");
+
+	(void)state;
+	assert_non_null(strstr(text, "\n  port opened  192.0.2.1:5 by PCP at "
+				     "10.0.0.1, for another 90 s; x\n"));
+	free(text);
+	text = words(view_doctor, "{\"here\":{\"port_mapping\":null}}");
+	assert_null(strstr(text, "port opened"));
+	free(text);
+}
+
 static void doctor_says_first_what_is_wrong_and_what_to_do(void **state)
 {
 	char *text = words(
@@ -326,6 +381,9 @@ int main(void)
 		cmocka_unit_test(
 			status_tells_of_the_port_that_the_gateway_opened),
 		cmocka_unit_test(status_and_doctor_tell_of_a_nat64),
+		cmocka_unit_test(doctor_tells_how_long_packets_may_be),
+		cmocka_unit_test(
+			doctor_tells_of_the_port_that_the_gateway_opened),
 		cmocka_unit_test(
 			doctor_says_first_what_is_wrong_and_what_to_do),
 		cmocka_unit_test(

@@ -436,7 +436,7 @@ static void doctor_names_the_cause(void **state)
 	};
 	static const char *const fields[] = {
 		"peer", "state", "cause", "why", "remedy", "findings", "here",
-		"there", "pairs",
+		"there", "pairs", "path_mtu",
 	};
 	struct client c = dial(*state);
 
@@ -454,6 +454,8 @@ static void doctor_names_the_cause(void **state)
 				fail_msg("no %s", fields[k]);
 		assert_string_equal(json_string_value(json_object_get(
 					    doc, "cause")), row[i].cause);
+		assert_non_null(json_object_get(json_object_get(doc, "here"),
+						"port_mapping"));
 		json_decref(doc);
 	}
 	say(&c, "{\"op\":\"doctor\"}\n");
