@@ -96,6 +96,21 @@ enum hp_scope hp_addr_scope(const struct hp_addr *a)
 	return HP_SCOPE_GLOBAL;
 }
 
+bool hp_addr_is_routable(const struct hp_addr *a)
+{
+	switch (hp_addr_scope(a)) {
+	case HP_SCOPE_NONE:
+	case HP_SCOPE_LOOPBACK:
+	case HP_SCOPE_LINK:
+		return false;
+	case HP_SCOPE_PRIVATE:
+	case HP_SCOPE_SHARED:
+	case HP_SCOPE_GLOBAL:
+		return true;
+	}
+	return false;
+}
+
 static void ip_text(unsigned int family, const uint8_t *ip, char *out,
 		    size_t cap)
 {

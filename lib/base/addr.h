@@ -78,6 +78,8 @@ bool hp_addr_same_ip(const struct hp_addr *a, const struct hp_addr *b);
 /* Total order (family, IP, port, scope): <0, 0, >0. */
 int hp_addr_cmp(const struct hp_addr *a, const struct hp_addr *b);
 enum hp_scope hp_addr_scope(const struct hp_addr *a);
+/* Could a router have a way there: neither none, loopback nor link-local. */
+bool hp_addr_is_routable(const struct hp_addr *a);
 /* Bytes of @ip that count: 4, 16, or 0. */
 size_t hp_addr_ip_len(const struct hp_addr *a);
 

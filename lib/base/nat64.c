@@ -42,24 +42,6 @@ static struct hp_addr extract(unsigned int bits, const struct hp_addr *a)
 	return out;
 }
 
-/* Could packets be routed to it? */
-static bool is_remote(const struct hp_prefix *p)
-{
-	const struct hp_addr a = hp_addr_of(HP_AF_6, p->ip, 0);
-
-	switch (hp_addr_scope(&a)) {
-	case HP_SCOPE_NONE:
-	case HP_SCOPE_LOOPBACK:
-	case HP_SCOPE_LINK:
-		return false;
-	case HP_SCOPE_PRIVATE:
-	case HP_SCOPE_SHARED:
-	case HP_SCOPE_GLOBAL:
-		return true;
-	}
-	return false;
-}
-
 static bool is_known(const struct hp_addr *a)
 {
 	static const uint8_t known[3] = { 192, 0, 0 };
@@ -71,6 +53,7 @@ static bool is_known(const struct hp_addr *a)
 bool hp_nat64_find(const struct hp_addr *a, struct hp_prefix *out)
 {
 	unsigned int found = 0, bits = 0;
+	struct hp_addr addr;
 
 	if (a->family != HP_AF_6 || a->ip[RESERVED])
 		return false;
@@ -87,7 +70,8 @@ bool hp_nat64_find(const struct hp_addr *a, struct hp_prefix *out)
 	*out = hp_prefix_host(a);
 	out->bits = (uint16_t)bits;
 	hp_prefix_trim(out);
-	return is_remote(out);
+	addr = hp_addr_of(HP_AF_6, out->ip, 0);
+	return hp_addr_is_routable(&addr);
 }
 
 struct hp_addr hp_nat64_out(const struct hp_prefix *p, const struct hp_addr *a)

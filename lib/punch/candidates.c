@@ -51,21 +51,6 @@ static bool in_any(const struct hp_addr *a, const struct hp_prefix *list,
 	return false;
 }
 
-static bool is_remote_range(const struct hp_addr *a)
-{
-	switch (hp_addr_scope(a)) {
-	case HP_SCOPE_NONE:
-	case HP_SCOPE_LOOPBACK:
-	case HP_SCOPE_LINK:
-		return false;
-	case HP_SCOPE_PRIVATE:
-	case HP_SCOPE_SHARED:
-	case HP_SCOPE_GLOBAL:
-		return true;
-	}
-	return false;
-}
-
 const char *hp_ifaddr_verdict_text(enum hp_ifaddr_verdict v)
 {
 	switch (v) {
@@ -132,7 +117,7 @@ enum hp_ifaddr_verdict hp_ifaddr_judge(const struct hp_ifaddr *a,
 		return HP_IFADDR_EXCLUDED;
 	if (listed && !matches(rules->only, a->name))
 		return HP_IFADDR_UNLISTED;
-	return is_remote_range(&a->addr) ? HP_IFADDR_OK : HP_IFADDR_RANGE;
+	return hp_addr_is_routable(&a->addr) ? HP_IFADDR_OK : HP_IFADDR_RANGE;
 }
 
 bool hp_ifaddr_on_link(const struct hp_ifaddr *a,
@@ -350,7 +335,7 @@ bool hp_candidate_usable(const struct hp_candidate *c,
 			 const struct hp_prefix *overlay, size_t n_overlay)
 {
 	return c->addr.port && c->kind != HP_CAND_RELAYED &&
-	       is_remote_range(&c->addr) &&
+	       hp_addr_is_routable(&c->addr) &&
 	       !in_any(&c->addr, overlay, n_overlay);
 }
 
