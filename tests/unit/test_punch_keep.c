@@ -8,6 +8,15 @@
 
 #include "punch_wire.h"
 
+/* Direct, and past all that comes with a beginning; gaps count from here. */
+static void settle(struct wire *w)
+{
+	wire_start(w);
+	assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
+	wire_run(w, w->now_ns + 5 * HP_S);
+	w->node[0].gap_ns = w->node[1].gap_ns = 0;
+}
+
 static void faster_path_is_taken_after_three_samples_and_kept(void **state)
 {
 	struct wire *w = wire_new(3);
@@ -136,10 +145,7 @@ static void flushed_nat_is_punched_again_in_time(void **state)
 		w->swapped = i & 1;
 		w->traffic = true;
 		w->reintroduce = true;
-		wire_start(w);
-		assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
-		wire_run(w, w->now_ns + 5 * HP_S);
-		w->node[0].gap_ns = w->node[1].gap_ns = 0;
+		settle(w);
 		wire_nat_flush(&w->nat[i / 2]);
 		at = w->now_ns;
 		wire_run(w, at + 3 * HP_S);
@@ -164,10 +170,7 @@ static void moved_peer_is_followed_where_filters_allow(void **state)
 		w->swapped = i;
 		w->nat[1].filter = FILTER_EIF;
 		w->traffic = true;
-		wire_start(w);
-		assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
-		wire_run(w, w->now_ns + 5 * HP_S);
-		w->node[0].gap_ns = w->node[1].gap_ns = 0;
+		settle(w);
 		wire_nat_move(&w->nat[0], 99);
 		at = w->now_ns;
 		hp_punch_poke(w->node[0].punch, at);
@@ -224,10 +227,7 @@ static void moved_peer_is_found_by_poke_and_introduction(void **state)
 
 		w->swapped = i;
 		w->traffic = true;
-		wire_start(w);
-		assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
-		wire_run(w, w->now_ns + 5 * HP_S);
-		w->node[0].gap_ns = w->node[1].gap_ns = 0;
+		settle(w);
 		wire_nat_move(&w->nat[0], 99);
 		at = w->now_ns;
 		hp_punch_poke(w->node[0].punch, at);
@@ -252,10 +252,7 @@ static void path_that_fails_one_way_is_left_by_both(void **state)
 		w->swapped = i & 2;
 		w->two_relays = i & 4;
 		w->traffic = true;
-		wire_start(w);
-		assert_true(wire_run_direct(w, true, w->now_ns + 200 * HP_MS));
-		wire_run(w, w->now_ns + 5 * HP_S);
-		w->node[0].gap_ns = w->node[1].gap_ns = 0;
+		settle(w);
 		w->cut[mute] = true;
 		assert_true(wire_run_direct(w, false,
 					    w->now_ns + 1500 * HP_MS));
