@@ -289,10 +289,9 @@ static const struct device_ops device_ops = {
 static void look_at_servers(struct netmode *m, uint64_t now_ns)
 {
 	struct hp_node_server_info info;
-	unsigned int i;
 
 	m->pending &= ~(unsigned int)PENDING_SERVERS;
-	for (i = 0; i < hp_node_server_count(m->node); i++) {
+	for (unsigned int i = 0; i < hp_node_server_count(m->node); i++) {
 		hp_node_server_get(m->node, i, &info);
 		if (info.state == m->told[i])
 			continue;
@@ -310,9 +309,8 @@ static uint64_t chores_deadline(void *ctx)
 
 	if (m->pending & PENDING_SERVERS)
 		return 0;
-	return hp_time_min(m->pending ? hp_time_min(m->retry_ns, m->wall_ns) :
-					m->wall_ns,
-			   m->cache_ns);
+	return hp_time_min(hp_time_min(m->wall_ns, m->cache_ns),
+			   m->pending ? m->retry_ns : HP_NEVER);
 }
 
 static void chores(void *ctx, uint64_t now_ns)
@@ -501,10 +499,8 @@ static enum hp_err open_loop(struct netmode *m, struct hp_fault *f)
 	m->loop = hp_loop_new();
 	if (m->loop)
 		err = hp_loop_signals(m->loop, signals, 3, on_signal, m);
-	if (!err)
-		err = hp_loop_timed(m->loop, &parts[0]);
-	if (!err)
-		err = hp_loop_timed(m->loop, &parts[1]);
+	for (unsigned int i = 0; !err && i < 2; i++)
+		err = hp_loop_timed(m->loop, &parts[i]);
 	if (err)
 		(void)hp_fault_set(f, err, "", "cannot make an event loop: %s",
 				   strerror(errno));
@@ -628,17 +624,14 @@ static enum hp_err open_streams(struct netmode *m, struct hp_fault *f)
 static enum hp_err open_names(struct netmode *m, struct hp_fault *f)
 {
 	const struct hp_store *store = m->store;
-	struct hp_prefix subnet4 = hp_overlay_subnet(
-		&store->id.cert.grant.overlay);
-	struct hp_prefix subnet6 = hp_overlay_subnet6(&store->net.id);
 	const struct stock_cfg stock = {
 		.loop = m->loop,
 		.log = m->log,
 		.rtnl = m->rtnl,
 		.wg = hp_node_wg(m->node),
 		.index = device_index(m->device),
-		.subnet4 = subnet4,
-		.subnet6 = subnet6,
+		.subnet4 = hp_overlay_subnet(&store->id.cert.grant.overlay),
+		.subnet6 = hp_overlay_subnet6(&store->net.id),
 	};
 	const struct names_cfg names = {
 		.loop = m->loop,
